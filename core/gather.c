@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright (c) 2026 The Ebb authors */
+/*
+ * The gather: what one caller has unmapped and not yet invalidated, and the candidates that came of it.
+ *
+ * Candidates stand in g->slots, a small open hash table of words. Only the owner of the gather stores there, and only
+ * into a word that is 0; reclaimers, the owner among them, take a candidate by exchanging the word for 0. So a
+ * candidate is processed once, nothing is locked, and the hot path, one page mapped and unmapped again and again, finds
+ * its candidate already there: one load.
+ *
+ * That load is enough. If the owner still sees its candidate after the fence of step 6, whoever takes the candidate
+ * takes it later, and so scans the table after the owner's last store to it.
+ */
+#include "internal.h"
+
+void ebb_gather_init(struct ebb_gather *g, struct ebb_domain *d)
+{
+	__builtin_memset(g, 0, sizeof(*g));
+	g->domain = d;
+	ebb_spin_lock(&d->gathers_lock);
+	g->next = d->gathers;
+	d->gathers = g;
+	ebb_spin_unlock(&d->gathers_lock);
+}
+
+static void counters_add(struct ebb_counters *sum, const struct ebb_counters *c)
+{
+	for (unsigned l = 0; l < EBB_LEVELS_MAX; l++)
+		sum->live[l] += __atomic_load_n(&c->live[l], __ATOMIC_RELAXED);
+	sum->frozen += __atomic_load_n(&c->frozen, __ATOMIC_RELAXED);
+	sum->dead += __atomic_load_n(&c->dead, __ATOMIC_RELAXED);
+	sum->thawed += __atomic_load_n(&c->thawed, __ATOMIC_RELAXED);
+	sum->revived += __atomic_load_n(&c->revived, __ATOMIC_RELAXED);
+	sum->freed += __atomic_load_n(&c->freed, __ATOMIC_RELAXED);
+	sum->leaf_invalidations += __atomic_load_n(&c->leaf_invalidations, __ATOMIC_RELAXED);
+	sum->wide_invalidations += __atomic_load_n(&c->wide_invalidations, __ATOMIC_RELAXED);
+}
+
+void ebb_gather_fini(struct ebb_gather *g)
+{
+	struct ebb_domain *d = g->domain;
+	struct ebb_gather **link;
+	unsigned looked, spins = 0;
+
+	ebb_sync(g);
+	while (g->nslots) {
+		ebb_reclaim_batch(g, false, &looked);
+		if (!looked && g->nslots) /* no owner number was free */
+			ebb_hot_pause(spins++);
+	}
+	ebb_pending_free(g, false);
+	ebb_spares_shed(g, 0);
+
+	ebb_spin_lock(&d->gathers_lock);
+	for (link = &d->gathers; *link != g; link = &(*link)->next)
+		;
+	*link = g->next;
+	counters_add(&d->retired, &g->counters);
+	ebb_spin_unlock(&d->gathers_lock);
+}
+
+ebb_iova ebb_error_iova(const struct ebb_gather *g)
+{
+	return g->error_iova;
+}
+
+/* ---- ranges to invalidate ---- */
+
+void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last, enum ebb_invalidation kind)
+{
+	struct ebb_span *s = &g->spans[g->nspans - 1];
+
+	/* Neighbours become one. Adding one to a last address cannot wrap: apertures are shorter than 64 bits. */
+	if (g->nspans && first <= s->last.v + 1 && s->first.v <= last + 1) {
+		s->first.v = first < s->first.v ? first : s->first.v;
+		s->last.v = last > s->last.v ? last : s->last.v;
+		s->kind = kind == EBB_WIDE ? EBB_WIDE : s->kind;
+		return;
+	}
+	g->spans[g->nspans++] = (struct ebb_span){ { first }, { last }, kind };
+}
+
+ebb_token ebb_gather_flush(struct ebb_gather *g)
+{
+	struct ebb_domain *d = g->domain;
+	unsigned wide = 0;
+	struct ebb_table *list = g->unlinked;
+	ebb_token token;
+
+	for (unsigned i = 0; i < g->nspans; i++)
+		wide += g->spans[i].kind == EBB_WIDE;
+	token = d->platform.invalidate(d->platform.ctx, g->spans, g->nspans);
+	ebb_count(&g->counters.wide_invalidations, (uint64_t)wide);
+	ebb_count(&g->counters.leaf_invalidations, (uint64_t)(g->nspans - wide));
+	g->nspans = 0;
+	if (ebb_unlikely(list != NULL)) {
+		g->unlinked = NULL;
+		ebb_tables_flushed(g, list, token);
+	}
+	return token;
+}
+
+void ebb_gather_room(struct ebb_gather *g)
+{
+	if (ebb_unlikely(g->nspans + 2 > EBB_GATHER_SPANS || g->ntouched + 2 > EBB_GATHER_TOUCHED))
+		ebb_sync(g);
+}
+
+/* ---- candidates ---- */
+
+/* Neighbouring tables hash to neighbouring slots, so that a batch comes out nearly sorted. */
+EBB_INLINE unsigned slot_hash(uint64_t cand)
+{
+	uint64_t n = cand >> ebb_table_span_lg2(ebb_cand_level(cand));
+
+	return (unsigned)(n ^ (n >> 7) ^ (n >> 14) ^ ebb_cand_level(cand));
+}
+
+EBB_INLINE uint64_t cand_of_touched(uint64_t touched)
+{
+	unsigned level = ebb_cand_level(touched);
+
+	return ebb_cand(ebb_table_first(touched, level), level);
+}
+
+static bool slot_has(const struct ebb_gather *g, uint64_t cand)
+{
+	unsigned h = slot_hash(cand);
+
+	for (unsigned i = 0; i < EBB_GATHER_SLOTS; i++) {
+		uint64_t s = __atomic_load_n(&g->slots[(h + i) % EBB_GATHER_SLOTS], __ATOMIC_RELAXED);
+
+		if (s == cand)
+			return true;
+		if (!s)
+			return false;
+	}
+	return false;
+}
+
+bool ebb_slot_add(struct ebb_gather *g, uint64_t cand)
+{
+	unsigned h = slot_hash(cand);
+
+	for (unsigned i = 0; i < EBB_GATHER_SLOTS; i++) {
+		uint64_t *slot = &g->slots[(h + i) % EBB_GATHER_SLOTS];
+		uint64_t s = __atomic_load_n(slot, __ATOMIC_RELAXED);
+
+		if (s == cand)
+			return true;
+		if (s)
+			continue;
+		/* Release: who takes it sees our stores to the table (step 6); pairs with the exchange in reclaim.c. */
+		__atomic_store_n(slot, cand, __ATOMIC_RELEASE);
+		g->nslots++;
+		return true;
+	}
+	return false;
+}
+
+void ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand)
+{
+	unsigned looked, spins = 0;
+
+	while (!ebb_slot_add(g, cand)) {
+		ebb_reclaim_batch(g, false, &looked);
+		ebb_hot_pause(spins++);
+	}
+}
+
+/* ---- sync ---- */
+
+/* Step 6, after the fence: is the line that held the leaf all zero? */
+EBB_INLINE bool looks_empty(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t touched)
+{
+	unsigned level = ebb_cand_level(touched);
+	const struct ebb_table *t = NULL;
+	bool empty = false;
+	uint64_t *ep;
+
+	ebb_look_enter(policy, d);
+	ep = ebb_walk_to(f, d, touched, level);
+	if (ep) {
+		uint64_t e = ebb_load(ep);
+
+		if (ebb_is_table(f, e, level + 1))
+			t = ebb_child(f, e);
+	}
+	if (t)
+		empty = ebb_line_is_zero(&t->entry[ebb_index(touched, level) & ~(EBB_LINE_ENTRIES - 1)]);
+	ebb_look_leave(policy, d);
+	return empty;
+}
+
+EBB_INLINE int look_at_touched(struct ebb_gather *g)
+{
+	unsigned n = g->ntouched, looked;
+	int freed = 0;
+
+	g->ntouched = 0;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t cand = cand_of_touched(g->touched[i]);
+
+		if (slot_has(g, cand) || !looks_empty(&ebb_vtdss, EBB_DEFERRED, g->domain, g->touched[i]))
+			continue;
+		ebb_slot_add_wait(g, cand);
+		if (ebb_unlikely(g->nslots >= g->domain->batch))
+			freed += ebb_reclaim_batch(g, false, &looked);
+	}
+	return freed;
+}
+
+/* Batch 0: the tables above follow, a level a round; the bound is for those that others keep busy. */
+static EBB_COLD int reclaim_now(struct ebb_gather *g)
+{
+	unsigned looked = 1;
+	int freed = 0;
+
+	for (unsigned i = 0; i < 2 * g->domain->levels && looked && g->nslots; i++)
+		freed += ebb_reclaim_batch(g, false, &looked);
+	return freed + ebb_pending_free(g, false);
+}
+
+int ebb_sync(struct ebb_gather *g)
+{
+	int freed = 0;
+
+	if (g->nspans)
+		ebb_gather_flush(g);
+	if (g->ntouched)
+		freed = look_at_touched(g);
+	if (ebb_unlikely(!g->domain->batch))
+		freed += reclaim_now(g);
+	if (ebb_unlikely(g->npending >= EBB_BATCH_MAX))
+		freed += ebb_pending_free(g, false);
+	return freed;
+}
+
+void ebb_stats(struct ebb_domain *d, struct ebb_stats *out)
+{
+	struct ebb_counters sum;
+
+	__builtin_memset(out, 0, sizeof(*out));
+	ebb_spin_lock(&d->gathers_lock);
+	sum = d->retired;
+	for (const struct ebb_gather *g = d->gathers; g; g = g->next) {
+		counters_add(&sum, &g->counters);
+		out->pooled += __atomic_load_n(&g->nspare, __ATOMIC_RELAXED);
+		for (unsigned i = 0; i < EBB_GATHER_SLOTS; i++)
+			out->candidates += __atomic_load_n(&g->slots[i], __ATOMIC_RELAXED) != 0;
+	}
+	ebb_spin_unlock(&d->gathers_lock);
+
+	for (unsigned l = 0; l < EBB_LEVELS_MAX; l++)
+		out->live[l] = (uint64_t)sum.live[l];
+	out->held = __atomic_load_n(&d->held, __ATOMIC_RELAXED);
+	out->held_peak = __atomic_load_n(&d->held_peak, __ATOMIC_RELAXED);
+	out->pooled += __atomic_load_n(&d->pooled, __ATOMIC_RELAXED);
+	out->frozen = sum.frozen;
+	out->dead = sum.dead;
+	out->thawed = sum.thawed;
+	out->revived = sum.revived;
+	out->freed = sum.freed;
+	out->leaf_invalidations = sum.leaf_invalidations;
+	out->wide_invalidations = sum.wide_invalidations;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright (c) 2026 The Ebb authors */
+#ifndef EBB_CORE_INTERNAL_H
+#define EBB_CORE_INTERNAL_H
+/*
+ * What the core's files share: tables and entries, index arithmetic, read sections, and the functions that one file
+ * offers to the others. "Step n" refers to the numbered argument at the top of reclaim.c.
+ */
+#include "ebb.h"
+#include "format.h"
+#include "formats/vtdss.h"
+#include <ebb_hot.h>
+
+struct ebb_table {
+	uint64_t entry[EBB_TABLE_ENTRIES];
+};
+
+#define EBB_LINE_ENTRIES 8u /* entries in a 64-byte cache line */
+#define EBB_PAGE_LG2	 12u
+#define EBB_INDEX_LG2	 9u
+#define EBB_SPARES_MAX	 (2 * EBB_BATCH_MAX) /* spare tables that a gather keeps */
+#define EBB_POOL_MAX	 256u /* spare tables that a domain keeps besides */
+
+#define EBB_INLINE     static inline __attribute__((always_inline))
+#define EBB_COLD       __attribute__((noinline, cold))
+#define ebb_likely(x)  __builtin_expect(!!(x), 1)
+#define ebb_unlikely(x) __builtin_expect(!!(x), 0)
+
+/*
+ * Calls fn(format, policy, ...) with both as constants, so that each combination gets its own specialised code.
+ * A new format adds a case here.
+ */
+#define EBB_SPECIALISE(d, fn, ...)                                                  \
+	((d)->policy == EBB_DEFERRED ? fn(&ebb_vtdss, EBB_DEFERRED, __VA_ARGS__)    \
+	 : (d)->policy == EBB_NONE   ? fn(&ebb_vtdss, EBB_NONE, __VA_ARGS__)        \
+				     : fn(&ebb_vtdss, EBB_RWLOCK, __VA_ARGS__))
+
+/* ---- spans and indices ---- */
+
+EBB_INLINE unsigned ebb_entry_span_lg2(unsigned level)
+{
+	return EBB_PAGE_LG2 + EBB_INDEX_LG2 * level;
+}
+
+EBB_INLINE uint64_t ebb_entry_span(unsigned level)
+{
+	return 1ull << ebb_entry_span_lg2(level);
+}
+
+EBB_INLINE unsigned ebb_table_span_lg2(unsigned level)
+{
+	return ebb_entry_span_lg2(level + 1);
+}
+
+EBB_INLINE unsigned ebb_index(uint64_t iova, unsigned level)
+{
+	return (iova >> ebb_entry_span_lg2(level)) & (EBB_TABLE_ENTRIES - 1);
+}
+
+EBB_INLINE uint64_t ebb_entry_first(uint64_t iova, unsigned level)
+{
+	return iova & ~(ebb_entry_span(level) - 1);
+}
+
+EBB_INLINE uint64_t ebb_entry_last(uint64_t iova, unsigned level)
+{
+	return iova | (ebb_entry_span(level) - 1);
+}
+
+EBB_INLINE uint64_t ebb_table_first(uint64_t iova, unsigned level)
+{
+	return ebb_entry_first(iova, level + 1);
+}
+
+EBB_INLINE uint64_t ebb_table_last(uint64_t iova, unsigned level)
+{
+	return ebb_entry_last(iova, level + 1);
+}
+
+EBB_INLINE unsigned ebb_top(const struct ebb_domain *d)
+{
+	return d->levels - 1;
+}
+
+/* ---- entries ---- */
+
+/* A walk's load: pairs with the release of the CAS that installed or thawed the entry (steps 1 and 2). */
+EBB_INLINE uint64_t ebb_load(const uint64_t *ep)
+{
+	return __atomic_load_n(ep, __ATOMIC_ACQUIRE);
+}
+
+/* A leaf's store (steps 3 and 5); what orders it is the end of the read section and the fence in the invalidation. */
+EBB_INLINE void ebb_store(uint64_t *ep, uint64_t e)
+{
+	__atomic_store_n(ep, e, __ATOMIC_RELAXED);
+}
+
+/* Every claim on a table entry. Release: what the new state refers to is complete; acquire: so is what we go on with. */
+EBB_INLINE bool ebb_cas(uint64_t *ep, uint64_t *old, uint64_t new)
+{
+	return __atomic_compare_exchange_n(ep, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Statistics: written by one thread, read by any. */
+#define ebb_count(p, n)                                                                       \
+	__atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (n), __ATOMIC_RELAXED)
+
+EBB_INLINE struct ebb_table *ebb_child(const struct ebb_format *f, uint64_t e)
+{
+	return ebb_hot_va((ebb_pa){ e & f->pa_bits });
+}
+
+EBB_INLINE bool ebb_line_is_zero(const uint64_t *line)
+{
+#ifdef EBB_HOT_LINE_IS_ZERO
+	return ebb_hot_line_is_zero(line);
+#else
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < EBB_LINE_ENTRIES; i++)
+		any |= __atomic_load_n(&line[i], __ATOMIC_RELAXED);
+	return any == 0;
+#endif
+}
+
+/* An empty table is 512 zero words. */
+static inline bool ebb_table_is_zero(const struct ebb_table *t)
+{
+	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i += EBB_LINE_ENTRIES)
+		if (!ebb_line_is_zero(&t->entry[i]))
+			return false;
+	return true;
+}
+
+/* Where walks do not snoop: makes entries visible to the device. Always inside the section that stored them (step 3). */
+EBB_INLINE void ebb_write_back(const struct ebb_domain *d, const uint64_t *ep, unsigned entries)
+{
+	if (ebb_unlikely(d->flags & EBB_NONSNOOPING))
+		d->platform.write_back(d->platform.ctx, ep, entries * sizeof(*ep));
+}
+
+/*
+ * The entry that refers to the table at `level` on the way to iova, or NULL if the way there is broken. Needs level < top.
+ * Passes FROZEN entries, as unmap may (step 4).
+ */
+EBB_INLINE uint64_t *ebb_walk_to(const struct ebb_format *f, const struct ebb_domain *d, uint64_t iova, unsigned level)
+{
+	struct ebb_table *t = d->root;
+
+	for (unsigned l = ebb_top(d); l > level + 1; l--) {
+		uint64_t e = ebb_load(&t->entry[ebb_index(iova, l)]);
+
+		if (!ebb_is_table(f, e, l))
+			return NULL;
+		t = ebb_child(f, e);
+	}
+	return &t->entry[ebb_index(iova, level + 1)];
+}
+
+/*
+ * The lowest linked table on the way to iova, its level in *level, and the entry for iova in it (empty, dead or a leaf)
+ * in *e.
+ */
+EBB_INLINE struct ebb_table *ebb_walk_down(const struct ebb_format *f, const struct ebb_domain *d, uint64_t iova,
+					   unsigned *level, uint64_t *e)
+{
+	struct ebb_table *t = d->root;
+	unsigned l = ebb_top(d);
+
+	for (;;) {
+		*e = ebb_load(&t->entry[ebb_index(iova, l)]);
+		if (!ebb_is_table(f, *e, l))
+			break;
+		t = ebb_child(f, *e);
+		l--;
+	}
+	*level = l;
+	return t;
+}
+
+/* ---- read sections ---- */
+
+void ebb_rw_write_lock(struct ebb_domain *d);
+void ebb_rw_write_unlock(struct ebb_domain *d);
+void ebb_rw_read_wait(struct ebb_domain *d);
+
+#define EBB_RW_WRITER (1u << 31)
+
+EBB_INLINE void ebb_rw_read_lock(struct ebb_domain *d)
+{
+	while (ebb_unlikely(__atomic_fetch_add(&d->rwlock, 1, __ATOMIC_ACQUIRE) & EBB_RW_WRITER))
+		ebb_rw_read_wait(d);
+}
+
+EBB_INLINE void ebb_rw_read_unlock(struct ebb_domain *d)
+{
+	__atomic_fetch_sub(&d->rwlock, 1, __ATOMIC_RELEASE);
+}
+
+/* The section of map and unmap. Policy none needs none: nobody else frees a table on the way to a caller's own range. */
+EBB_INLINE void ebb_section_enter(enum ebb_policy policy, struct ebb_domain *d)
+{
+	if (policy == EBB_DEFERRED)
+		ebb_hot_read_lock();
+	else if (policy == EBB_RWLOCK)
+		ebb_rw_read_lock(d);
+}
+
+EBB_INLINE void ebb_section_leave(enum ebb_policy policy, struct ebb_domain *d)
+{
+	if (policy == EBB_DEFERRED)
+		ebb_hot_read_unlock();
+	else if (policy == EBB_RWLOCK)
+		ebb_rw_read_unlock(d);
+}
+
+/* The section of those that look at ranges that they do not own. */
+EBB_INLINE void ebb_look_enter(enum ebb_policy policy, struct ebb_domain *d)
+{
+	ebb_section_enter(policy == EBB_NONE ? EBB_DEFERRED : policy, d);
+}
+
+EBB_INLINE void ebb_look_leave(enum ebb_policy policy, struct ebb_domain *d)
+{
+	ebb_section_leave(policy == EBB_NONE ? EBB_DEFERRED : policy, d);
+}
+
+/* The section of those that unlink tables: the same but for rwlock, where it excludes all others. */
+EBB_INLINE void ebb_unlink_enter(enum ebb_policy policy, struct ebb_domain *d)
+{
+	if (policy == EBB_RWLOCK)
+		ebb_rw_write_lock(d);
+	else
+		ebb_section_enter(policy, d);
+}
+
+EBB_INLINE void ebb_unlink_leave(enum ebb_policy policy, struct ebb_domain *d)
+{
+	if (policy == EBB_RWLOCK)
+		ebb_rw_write_unlock(d);
+	else
+		ebb_section_leave(policy, d);
+}
+
+/* ---- candidates: an IOVA with level + 1 in its low bits, so that none is 0 ---- */
+
+EBB_INLINE uint64_t ebb_cand(uint64_t iova, unsigned level)
+{
+	return (iova & ~(uint64_t)(EBB_TABLE_SIZE - 1)) | (level + 1);
+}
+
+EBB_INLINE unsigned ebb_cand_level(uint64_t cand)
+{
+	return (cand & (EBB_TABLE_SIZE - 1)) - 1;
+}
+
+/* ---- gather.c ---- */
+
+/* Remembers to invalidate [first, last]. There must be room: ebb_gather_room() before, outside sections. */
+void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last, enum ebb_invalidation kind);
+/*
+ * Invalidates what is remembered, at least one span, and passes the unlinked tables on. The token covers all
+ * invalidations of this gather before it.
+ */
+ebb_token ebb_gather_flush(struct ebb_gather *g);
+/* Syncs if a step of unmap might find no room for what it has to remember. Outside sections. */
+void ebb_gather_room(struct ebb_gather *g);
+/* Queues a candidate. False: no free slot. */
+bool ebb_slot_add(struct ebb_gather *g, uint64_t cand);
+/* The same, reclaiming for as long as there is no free slot. Outside sections. */
+void ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand);
+
+/* ---- table.c: the life of a table ---- */
+
+/* Makes sure that the gather has `want` spare tables: EBB_OK, EBB_ERR_NO_MEMORY or EBB_ERR_PA_WIDTH. Outside sections. */
+int ebb_spares_fill(struct ebb_gather *g, unsigned long want);
+/* Gives away the spares that the gather should not keep: all but `keep`. */
+void ebb_spares_shed(struct ebb_gather *g, unsigned keep);
+struct ebb_table *ebb_spare_take(struct ebb_gather *g);
+void ebb_spare_put(struct ebb_gather *g, struct ebb_table *t);
+/* Accounts for a table that is about to be linked at `level`, or was just unlinked from there. */
+void ebb_table_linked(struct ebb_gather *g, struct ebb_table *t, unsigned level);
+void ebb_table_unlinked(struct ebb_gather *g, struct ebb_table *t, unsigned level);
+/* unlinked -> flushed: the tables wait for a grace period now (policy rwlock: are free). The token is the proof. */
+void ebb_tables_flushed(struct ebb_gather *g, struct ebb_table *list, ebb_token token);
+/* Takes the tables that wait for a grace period; `all`: those of every gather. */
+struct ebb_table *ebb_pending_take(struct ebb_gather *g, bool all);
+/* After the grace period: they become spares, go to the pool or to the platform. Returns how many. */
+int ebb_tables_free(struct ebb_gather *g, struct ebb_table *list);
+/* Waits for a grace period and frees what waits for it. */
+int ebb_pending_free(struct ebb_gather *g, bool all);
+
+/* ---- unmap.c ---- */
+
+/* Removes every leaf and every wholly covered table in the range; returns the bytes unmapped. */
+uint64_t ebb_clear_range(struct ebb_gather *g, uint64_t iova, uint64_t last);
+
+/* ---- visit.c ---- */
+
+/* Whether anything is mapped in the range; its first IOVA in *where. */
+bool ebb_any_leaf(struct ebb_domain *d, uint64_t iova, uint64_t last, uint64_t *where);
+
+/* ---- reclaim.c ---- */
+
+/* One batch of candidates, of every gather if `steal`. Returns tables freed; *looked: candidates processed. */
+int ebb_reclaim_batch(struct ebb_gather *g, bool steal, unsigned *looked);
+
+/* ---- rwlock.c ---- */
+
+/* Unlinks and frees the empty tables on the way to iova. False: there are none. Outside sections. */
+bool ebb_rw_prune(struct ebb_gather *g, uint64_t iova);
+
+/* ---- locks of the cold paths ---- */
+
+void ebb_spin_lock(uint32_t *lock);
+void ebb_spin_unlock(uint32_t *lock);
+
+#endif

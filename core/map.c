@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright (c) 2026 The Ebb authors */
+/*
+ * Map: steps 1 to 3 of the protocol.
+ *
+ * A range is mapped in runs: neighbouring leaves of one size in one table. A run is one walk from the root in one read
+ * section, which installs missing tables, thaws frozen ones and stores the leaves. It changes nothing if it cannot be finished:
+ * the spare tables that it needs are there before the first is installed.
+ *
+ * A range of one run is mapped at once. A longer one is walked twice. The first pass, which changes nothing, finds what is in
+ * the way and counts the missing tables, and these are all allocated before the second pass begins. So under policies
+ * none and rwlock, whose shared tables do not vanish in between, the second pass cannot fail. Under deferred and rwlock
+ * a table that was counted as present may be freed by then; the second pass then allocates again and, if that fails,
+ * undoes what it did.
+ */
+#include "internal.h"
+
+struct run {
+	uint64_t iova, pa;
+	unsigned level, n; /* n leaves at `level` */
+};
+
+/* Internal results of a run, beside the public errors. */
+enum {
+	RUN_SPARES = 1, /* spare tables are missing: run_need() says how many */
+	RUN_DISPLACE = 2, /* tables stand where large leaves are to go */
+};
+
+struct job {
+	struct ebb_gather *g;
+	uint64_t iova, last, pa; /* what is left */
+	uint64_t at; /* where an error happened */
+	unsigned need; /* spare tables for this run */
+	unsigned prot;
+};
+
+/* The next run: the largest leaf that fits here, as often as it fits into the table and the rest of the range. */
+EBB_INLINE struct run next_run(const struct ebb_domain *d, uint64_t iova, uint64_t last, uint64_t pa)
+{
+	struct run r = { .iova = iova, .pa = pa };
+	uint64_t left = last - iova + 1, n;
+	unsigned room;
+
+	for (unsigned l = 1; l < d->levels && (d->leaf_levels >> l); l++) {
+		uint64_t size = ebb_entry_span(l);
+
+		if (((iova | pa) & (size - 1)) || left < size)
+			break;
+		if (d->leaf_levels & (1u << l))
+			r.level = l;
+	}
+	n = left >> ebb_entry_span_lg2(r.level);
+	room = EBB_TABLE_ENTRIES - ebb_index(iova, r.level);
+	r.n = n < room ? (unsigned)n : room;
+	return r;
+}
+
+EBB_INLINE uint64_t run_bytes(const struct run *r)
+{
+	return (uint64_t)r->n << ebb_entry_span_lg2(r->level);
+}
+
+/*
+ * Where walks do not snoop: the entry is in memory before anyone says so. The CAS leaves alone whatever else has
+ * happened to the entry meanwhile; the table itself cannot have been replaced, for we are in a section (step 2).
+ */
+static EBB_COLD void settle_known(const struct ebb_format *f, struct ebb_domain *d, uint64_t *ep, uint64_t e)
+{
+	uint64_t pa = e & f->pa_bits;
+
+	if (!(d->flags & EBB_NONSNOOPING))
+		return;
+	ebb_write_back(d, ep, 1);
+	while ((e & f->pa_bits) == pa && (e & f->present_bits) == f->present_bits && !(e & f->known))
+		if (ebb_cas(ep, &e, e | f->known))
+			return;
+}
+
+/* Step 1: installs a spare table. On failure the entry as it is now is in *e. */
+static bool install(const struct ebb_format *f, enum ebb_policy policy, struct job *j, uint64_t *ep, unsigned level,
+		    uint64_t *e)
+{
+	struct ebb_gather *g = j->g;
+	struct ebb_domain *d = g->domain;
+	struct ebb_table *t = ebb_spare_take(g);
+	uint64_t new = ebb_state_table(f, ebb_hot_pa(t).v) | (d->flags & EBB_NONSNOOPING ? 0 : f->known);
+
+	ebb_hot_desc(t)->next = NULL;
+	ebb_table_linked(g, t, level - 1);
+	if (!ebb_cas(ep, e, new)) {
+		ebb_table_unlinked(g, t, level - 1);
+		__atomic_fetch_sub(&d->held, 1, __ATOMIC_RELAXED);
+		ebb_spare_put(g, t);
+		return false;
+	}
+	if (policy == EBB_RWLOCK) {
+		struct ebb_table *parent = (struct ebb_table *)((uintptr_t)ep & ~(uintptr_t)(EBB_TABLE_SIZE - 1));
+
+		__atomic_fetch_add(&ebb_hot_desc(parent)->count, 1, __ATOMIC_RELAXED);
+	}
+	*e = new;
+	return true;
+}
+
+/* Step 2: makes a FROZEN or DEAD entry a plain one again. On failure the entry as it is now is in *e. */
+static bool thaw(const struct ebb_format *f, struct job *j, uint64_t *ep, uint64_t *e)
+{
+	bool dead = !(*e & f->present_bits);
+	uint64_t keep = dead ? f->accessed : f->accessed | f->known;
+	uint64_t new = (*e & (f->pa_bits | keep)) | f->present_bits;
+
+	if (dead && !(j->g->domain->flags & EBB_NONSNOOPING))
+		new |= f->known;
+	if (!ebb_cas(ep, e, new))
+		return false;
+	ebb_count(dead ? &j->g->counters.revived : &j->g->counters.thawed, 1u);
+	*e = new;
+	return true;
+}
+
+/*
+ * The entry that the walk met at `level` is not a plain one. Makes it refer to a table: EBB_OK and the entry in *ep_e,
+ * or RUN_SPARES with nothing changed, or EBB_ERR_MAPPED. `leaf_level`: where the run's leaves go.
+ */
+static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy policy, struct job *j, uint64_t *ep,
+				 unsigned level, unsigned leaf_level, uint64_t *e)
+{
+	for (;;) {
+		if (ebb_owner(f, *e)) {
+			if (!thaw(f, j, ep, e))
+				continue;
+		} else if (!*e) {
+			/* All that the run can need from here down, so that it cannot fail half-way. */
+			j->need = level - leaf_level;
+			if (j->g->nspare < j->need)
+				return RUN_SPARES;
+			if (!install(f, policy, j, ep, level, e))
+				continue;
+		} else if (f->is_leaf(*e, level)) {
+			return EBB_ERR_MAPPED;
+		}
+		if (!(*e & f->known))
+			settle_known(f, j->g->domain, ep, *e);
+		return EBB_OK;
+	}
+}
+
+/* Something is in one of the slots of a run. */
+static EBB_COLD int run_blocked(const struct ebb_format *f, struct job *j, const struct run *r, uint64_t e, unsigned i)
+{
+	if (!f->is_leaf(e, r->level))
+		return RUN_DISPLACE;
+	j->at = r->iova + ((uint64_t)i << ebb_entry_span_lg2(r->level));
+	return EBB_ERR_MAPPED;
+}
+
+/* Maps one run, inside a section. Everything or nothing. */
+EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r)
+{
+	struct ebb_domain *d = j->g->domain;
+	struct ebb_table *t = d->root;
+	uint64_t *slot, pa = r->pa;
+	int ret;
+
+	j->at = r->iova;
+	for (unsigned l = ebb_top(d); l > r->level; l--) {
+		uint64_t *ep = &t->entry[ebb_index(r->iova, l)], e = ebb_load(ep);
+
+		if (ebb_unlikely(!ebb_is_plain(f, e))) {
+			ret = settle_entry(f, policy, j, ep, l, r->level, &e);
+			if (ret)
+				return ret;
+		}
+		t = ebb_child(f, e);
+	}
+	slot = &t->entry[ebb_index(r->iova, r->level)];
+	for (unsigned i = 0; i < r->n; i++) {
+		uint64_t e = ebb_load(&slot[i]);
+
+		if (ebb_unlikely(e))
+			return run_blocked(f, j, r, e, i);
+	}
+	for (unsigned i = 0; i < r->n; i++, pa += ebb_entry_span(r->level))
+		ebb_store(&slot[i], f->leaf(pa, r->level, j->prot)); /* step 3 */
+	if (policy == EBB_RWLOCK)
+		__atomic_fetch_add(&ebb_hot_desc(t)->count, r->n, __ATOMIC_RELAXED);
+	ebb_write_back(d, slot, r->n);
+	return EBB_OK;
+}
+
+EBB_INLINE int run_map(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r)
+{
+	int ret;
+
+	ebb_section_enter(policy, j->g->domain);
+	ret = run_store(f, policy, j, r);
+	ebb_section_leave(policy, j->g->domain);
+	return ret;
+}
+
+/* ---- the first pass of a long map ---- */
+
+struct survey {
+	unsigned long missing; /* tables */
+	bool displaces; /* tables stand where large leaves are to go */
+	bool any; /* there was a run before... */
+	uint64_t before; /* ...here... */
+	unsigned before_level; /* ...with leaves at this level... */
+	unsigned before_missing; /* ...which lacked the tables below this level */
+};
+
+/* Counts the tables that a run lacks and that the run before it did not lack as well. */
+static void survey_missing(struct survey *s, const struct run *r, unsigned present)
+{
+	for (unsigned l = r->level; l < present; l++) {
+		bool counted = s->any && l >= s->before_level && l < s->before_missing &&
+			       ebb_table_first(s->before, l) == ebb_table_first(r->iova, l);
+
+		s->missing += !counted;
+	}
+	s->any = true;
+	s->before = r->iova;
+	s->before_level = r->level;
+	s->before_missing = present;
+}
+
+static int survey_run(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r,
+		      struct survey *s)
+{
+	struct ebb_domain *d = j->g->domain;
+	struct ebb_table *t = d->root;
+	unsigned l = ebb_top(d);
+	int ret = EBB_OK;
+
+	j->at = r->iova;
+	ebb_section_enter(policy, d);
+	for (; l > r->level; l--) {
+		uint64_t e = ebb_load(&t->entry[ebb_index(r->iova, l)]);
+
+		if (f->is_leaf(e, l))
+			ret = EBB_ERR_MAPPED;
+		if (!ebb_is_table(f, e, l))
+			break;
+		t = ebb_child(f, e);
+	}
+	if (l == r->level) {
+		for (unsigned i = 0; i < r->n && ret != EBB_ERR_MAPPED; i++) {
+			uint64_t e = ebb_load(&t->entry[ebb_index(r->iova, l) + i]);
+
+			if (e)
+				ret = run_blocked(f, j, r, e, i);
+		}
+	}
+	ebb_section_leave(policy, d);
+	if (ret == RUN_DISPLACE) {
+		s->displaces = true;
+		ret = ebb_any_leaf(d, r->iova, r->iova + run_bytes(r) - 1, &j->at) ? EBB_ERR_MAPPED : EBB_OK;
+	}
+	survey_missing(s, r, l);
+	return ret;
+}
+
+static int survey_range(const struct ebb_format *f, enum ebb_policy policy, struct job *j, struct survey *s)
+{
+	uint64_t iova = j->iova, pa = j->pa;
+
+	while (iova <= j->last) {
+		struct run r = next_run(j->g->domain, iova, j->last, pa);
+		int ret = survey_run(f, policy, j, &r, s);
+
+		if (ret)
+			return ret;
+		iova += run_bytes(&r);
+		pa += run_bytes(&r);
+	}
+	return EBB_OK;
+}
+
+/* Finds what is in the way and allocates what is missing. No mapping has changed if it fails. */
+static int survey(const struct ebb_format *f, enum ebb_policy policy, struct job *j)
+{
+	struct survey s = { 0 };
+	int ret = survey_range(f, policy, j, &s);
+
+	if (ret)
+		return ret;
+	if (s.displaces) {
+		/*
+		 * Empty tables stand where large leaves are to go. They leave the tree before the leaves are stored, and
+		 * the device forgets them: it must not find an old, empty table in its walk cache when the map is complete.
+		 * Tables for small pages at the ends of the range may go with them, so count once more.
+		 */
+		ebb_sync(j->g);
+		ebb_clear_range(j->g, j->iova, j->last);
+		ebb_sync(j->g);
+		s = (struct survey){ 0 };
+		ret = survey_range(f, policy, j, &s);
+	}
+	return ret ? ret : ebb_spares_fill(j->g, s.missing);
+}
+
+/* ---- failure ---- */
+
+/* An empty table may have lost its candidate when we thawed it or installed it: the lowest on the way is one again. */
+static void remember_path(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova)
+{
+	struct ebb_domain *d = g->domain;
+	unsigned level;
+	uint64_t e;
+
+	if (policy == EBB_RWLOCK)
+		ebb_rw_prune(g, iova);
+	if (policy != EBB_DEFERRED)
+		return;
+	ebb_section_enter(policy, d);
+	ebb_walk_down(f, d, iova, &level, &e);
+	ebb_section_leave(policy, d);
+	if (level < ebb_top(d))
+		ebb_slot_add_wait(g, ebb_cand(ebb_table_first(iova, level), level));
+}
+
+/* Undoes a failed map: `done` is the first IOVA that was not mapped. */
+static EBB_COLD void undo(const struct ebb_format *f, enum ebb_policy policy, struct job *j, uint64_t iova,
+			  uint64_t done)
+{
+	struct ebb_gather *g = j->g;
+	unsigned looked = 1;
+
+	if (done > iova)
+		ebb_clear_range(g, iova, done - 1);
+	remember_path(f, policy, g, done);
+	ebb_sync(g);
+	if (policy == EBB_DEFERRED) {
+		/* A round for each level: tables allocated by the failed call do not stay linked. */
+		for (unsigned i = 0; i < 2 * g->domain->levels && looked && g->nslots; i++)
+			ebb_reclaim_batch(g, false, &looked);
+	}
+	ebb_pending_free(g, false);
+}
+
+/* ---- entry points ---- */
+
+/* The second pass. */
+static int map_runs(const struct ebb_format *f, enum ebb_policy policy, struct job *j)
+{
+	int ret = EBB_OK;
+
+	while (j->iova <= j->last) {
+		struct run r = next_run(j->g->domain, j->iova, j->last, j->pa);
+
+		ret = run_map(f, policy, j, &r);
+		if (ret == RUN_SPARES) {
+			ret = ebb_spares_fill(j->g, j->need);
+			if (!ret)
+				continue;
+		}
+		if (ret)
+			break;
+		j->iova += run_bytes(&r);
+		j->pa += run_bytes(&r);
+	}
+	return ret == RUN_DISPLACE ? EBB_ERR_MAPPED : ret; /* only if the ownership rule was broken since the survey */
+}
+
+/* Everything that one run with the tables at hand could not do. */
+static EBB_COLD int map_slow(const struct ebb_format *f, enum ebb_policy policy, struct job *j)
+{
+	uint64_t first = j->iova;
+	int ret = survey(f, policy, j);
+
+	if (!ret) {
+		ret = map_runs(f, policy, j);
+		if (ret)
+			undo(f, policy, j, first, j->iova);
+	} else if (ret != EBB_ERR_MAPPED) {
+		undo(f, policy, j, first, first);
+	}
+	ebb_spares_shed(j->g, EBB_SPARES_MAX);
+	return ret;
+}
+
+static EBB_COLD void map_notify(struct ebb_gather *g, uint64_t iova, uint64_t last)
+{
+	struct ebb_domain *d = g->domain;
+	struct ebb_span span = { { iova }, { last }, EBB_WIDE };
+
+	/*
+	 * The device may have cached that entries on the way were not present, and another caller may have made them present
+	 * a moment ago without having got here yet. So always wide (facts: VT-d CAP.CM, specification section 6.1).
+	 */
+	d->platform.invalidate(d->platform.ctx, &span, 1);
+	ebb_count(&g->counters.wide_invalidations, 1u);
+}
+
+EBB_INLINE int map_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova,
+			 uint64_t last, uint64_t pa, unsigned prot)
+{
+	struct job j = { .g = g, .iova = iova, .last = last, .pa = pa, .prot = prot };
+	struct run r = next_run(g->domain, iova, last, pa);
+	int ret = RUN_SPARES;
+
+	if (ebb_likely(run_bytes(&r) == last - iova + 1))
+		ret = run_map(f, policy, &j, &r);
+	if (ebb_unlikely(ret > 0))
+		ret = map_slow(f, policy, &j);
+	if (ebb_unlikely(ret == EBB_ERR_MAPPED))
+		g->error_iova.v = j.at;
+	if (ebb_unlikely(g->domain->flags & EBB_CACHING_MODE) && !ret)
+		map_notify(g, iova, last);
+	return ret;
+}
+
+/* The one cause that makes these arguments wrong. */
+EBB_INLINE int map_error(const struct ebb_domain *d, uint64_t iova, uint64_t pa, uint64_t len, unsigned prot)
+{
+	if (!len || !(prot & (EBB_READ | EBB_WRITE)) || (prot & ~(EBB_READ | EBB_WRITE | EBB_SNOOP)))
+		return EBB_ERR_INVALID;
+	if ((iova | pa | len) & (EBB_TABLE_SIZE - 1))
+		return EBB_ERR_MISALIGNED;
+	if (iova + len - 1 < iova || iova + len - 1 > d->iova_last)
+		return EBB_ERR_APERTURE;
+	if (pa + len - 1 < pa || ((pa + len - 1) & ~(d->pa_mask | (EBB_TABLE_SIZE - 1))))
+		return EBB_ERR_PA_WIDTH;
+	if ((prot & EBB_SNOOP) && !(d->flags & EBB_SNOOP_CONTROL))
+		return EBB_ERR_UNSUPPORTED;
+	return EBB_OK;
+}
+
+int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsigned prot)
+{
+	int ret = map_error(g->domain, iova.v, pa.v, len, prot);
+
+	if (ebb_unlikely(ret))
+		return ret;
+	return EBB_SPECIALISE(g->domain, map_range, g, iova.v, iova.v + len - 1, pa.v, prot);
+}

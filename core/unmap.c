@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright (c) 2026 The Ebb authors */
+/*
+ * Unmap: steps 4 and 5 of the protocol, and the removal of whole tables by a caller that owns their whole span.
+ *
+ * A range is cleared in steps. Each is one walk from the root and one read section that deals with one table: a run of
+ * leaves is set to zero, or one entry that refers to a wholly covered leaf table is claimed. Tables above the leaf
+ * tables are claimed when the range has passed the end of their span, and are empty by then.
+ *
+ * Claiming replaces the entry by 0 whatever its state is: a reclaimer that had frozen it or declared it dead loses its
+ * next CAS and drops the candidate. Nobody can install a new table there before our caller says so, because our
+ * caller owns the span; hence no DEAD state. The claimed tables wait in g->unlinked for the wide invalidation of the next
+ * sync, and then for a grace period, because reclaimers and those who merely look may still be inside.
+ */
+#include "internal.h"
+
+enum step {
+	STEP_DONE, /* the cursor has moved */
+	STEP_EXCLUDE, /* policy rwlock: again, with the write side held */
+	STEP_PARTIAL, /* a leaf reaches beyond the range; it starts at the cursor's leaf, nothing was changed */
+};
+
+struct clear {
+	struct ebb_gather *g;
+	uint64_t first, last; /* the whole range */
+	uint64_t cursor; /* not yet cleared from here on; last + 1 at the end */
+	uint64_t removed; /* bytes */
+	bool exclusive; /* the write side is held */
+	bool prune; /* policy rwlock: a table's count came to zero... */
+	uint64_t prune_iova, span_first, span_last; /* ...here, and this remains to be invalidated if nothing is pruned */
+};
+
+/* Step 5: remembers that a table lost entries, unless it is the one remembered last. */
+EBB_INLINE void touch(struct ebb_gather *g, uint64_t iova, unsigned level)
+{
+	uint64_t t = ebb_cand(iova, level);
+
+	if (level == ebb_top(g->domain))
+		return;
+	if (g->ntouched) {
+		uint64_t diff = g->touched[g->ntouched - 1] ^ t;
+
+		if (!(diff & (EBB_TABLE_SIZE - 1)) && !(diff >> ebb_table_span_lg2(level)))
+			return;
+	}
+	g->touched[g->ntouched++] = t;
+}
+
+/* `n` entries of a table became zero; [first, last] is what they covered. */
+EBB_INLINE void entries_gone(enum ebb_policy policy, struct clear *c, struct ebb_table *t, unsigned level, unsigned n,
+			     uint64_t first, uint64_t last, enum ebb_invalidation kind)
+{
+	if (policy == EBB_RWLOCK) {
+		uint32_t left = __atomic_sub_fetch(&ebb_hot_desc(t)->count, n, __ATOMIC_RELAXED);
+
+		if (!left && level < ebb_top(c->g->domain)) {
+			c->prune = true;
+			c->prune_iova = first;
+			if (kind == EBB_LEAF) {
+				c->span_first = first;
+				c->span_last = last;
+				return; /* the wide invalidation of the pruned table will cover it */
+			}
+		}
+	}
+	ebb_gather_span(c->g, first, last, kind);
+	if (policy == EBB_DEFERRED)
+		touch(c->g, first, level);
+}
+
+/* Clears the run of leaves that starts at the cursor, holes included, as far as table and range go. */
+EBB_INLINE enum step clear_run(const struct ebb_format *f, enum ebb_policy policy, struct clear *c, struct ebb_table *t,
+			       unsigned level)
+{
+	uint64_t size = ebb_entry_span(level), at = ebb_entry_first(c->cursor, level), first = 0, last = 0;
+	unsigned i = ebb_index(c->cursor, level), from = 0, n = 0;
+	bool whole = c->g->domain->partial == EBB_PARTIAL_WHOLE;
+
+	for (; i < EBB_TABLE_ENTRIES && at <= c->last; i++, at += size) {
+		uint64_t e = ebb_load(&t->entry[i]);
+
+		if (!e)
+			continue;
+		if (ebb_is_dead(f, e)) {
+			if (at > c->cursor)
+				break; /* the next step decides whether to claim it */
+			continue;
+		}
+		if (!f->is_leaf(e, level) || ((at < c->cursor || at + size - 1 > c->last) && !whole))
+			break;
+		ebb_store(&t->entry[i], 0); /* step 5 */
+		if (!n++) {
+			from = i;
+			first = at;
+		}
+		last = at + size - 1;
+	}
+	if (n) {
+		unsigned to = from + (unsigned)((last - first + 1) >> ebb_entry_span_lg2(level));
+
+		ebb_write_back(c->g->domain, &t->entry[from], to - from);
+		entries_gone(policy, c, t, level, n, first, last, EBB_LEAF);
+		c->removed += n * size;
+	} else if (i < EBB_TABLE_ENTRIES && at <= c->last && f->is_leaf(ebb_load(&t->entry[i]), level)) {
+		return STEP_PARTIAL;
+	}
+	c->cursor = at > c->cursor ? at : c->cursor;
+	return STEP_DONE;
+}
+
+/* Counts what the claimed table mapped, and says in its descriptor whether it must be cleared before it is used again. */
+static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_table *t, unsigned level)
+{
+	struct ebb_desc *desc = ebb_hot_desc(t);
+	unsigned leaves = 0;
+
+	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i++)
+		leaves += f->is_leaf(ebb_load(&t->entry[i]), level);
+	c->removed += leaves * ebb_entry_span(level);
+	ebb_table_unlinked(c->g, t, level);
+	desc->count = leaves;
+	desc->next = c->g->unlinked;
+	c->g->unlinked = t;
+}
+
+/* Replaces the entry for `at` in t, at `level`, by 0 whatever its state, and takes the table below it. */
+EBB_INLINE void claim(const struct ebb_format *f, enum ebb_policy policy, struct clear *c, struct ebb_table *t,
+		      unsigned level, uint64_t at)
+{
+	uint64_t *ep = &t->entry[ebb_index(at, level)];
+	/* Pairs with the CASes of mappers and reclaimers: exactly one of all who remove C from E gets it. */
+	uint64_t e = __atomic_exchange_n(ep, 0, __ATOMIC_ACQ_REL);
+
+	if (!e)
+		return; /* a reclaimer was faster, and frees it */
+	ebb_write_back(c->g->domain, ep, 1);
+	claim_table(f, c, ebb_child(f, e), level - 1);
+	entries_gone(policy, c, t, level, 1, ebb_entry_first(at, level), ebb_entry_last(at, level), EBB_WIDE);
+}
+
+EBB_INLINE bool covered(const struct clear *c, uint64_t at, unsigned level)
+{
+	return ebb_entry_first(at, level) >= c->first && ebb_entry_last(at, level) <= c->last;
+}
+
+/* One step, inside a section. */
+EBB_INLINE enum step clear_step(const struct ebb_format *f, enum ebb_policy policy, struct clear *c)
+{
+	struct ebb_table *t = c->g->domain->root;
+
+	for (unsigned l = ebb_top(c->g->domain);; l--) {
+		uint64_t e = ebb_load(&t->entry[ebb_index(c->cursor, l)]);
+		bool table = ebb_is_table(f, e, l);
+
+		if ((table && l == 1) || ebb_is_dead(f, e)) {
+			/* The owner of a leaf table's whole span takes it; dead ones hold no leaves at any level. */
+			if (covered(c, c->cursor, l)) {
+				if (policy == EBB_RWLOCK && !c->exclusive)
+					return STEP_EXCLUDE;
+				claim(f, policy, c, t, l, c->cursor);
+				c->cursor = ebb_entry_last(c->cursor, l) + 1;
+				return STEP_DONE;
+			}
+		}
+		if (!table)
+			return clear_run(f, policy, c, t, l);
+		t = ebb_child(f, e);
+	}
+}
+
+/* Policy rwlock: frees what a step emptied. */
+static void prune_after(struct clear *c)
+{
+	struct ebb_gather *g = c->g;
+
+	c->prune = false;
+	if (!ebb_rw_prune(g, c->prune_iova) && c->span_last)
+		ebb_gather_span(g, c->span_first, c->span_last, EBB_LEAF);
+	c->span_last = 0;
+}
+
+/* Takes the table at `level` that ends right before the cursor. It is empty: the range covers it and has passed it. */
+EBB_INLINE void claim_passed(const struct ebb_format *f, enum ebb_policy policy, struct clear *c, unsigned level)
+{
+	struct ebb_domain *d = c->g->domain;
+	uint64_t at = ebb_table_first(c->cursor - 1, level);
+	uint64_t *ep, e;
+
+	ebb_gather_room(c->g);
+	ebb_unlink_enter(policy, d);
+	ep = ebb_walk_to(f, d, at, level);
+	e = ep ? ebb_load(ep) : 0;
+	/* Not zero can only be if others broke the ownership rule; then the table stays. */
+	if (e && (ebb_is_table(f, e, level + 1) || ebb_is_dead(f, e)) && ebb_table_is_zero(ebb_child(f, e))) {
+		struct ebb_table *t = (struct ebb_table *)(ep - ebb_index(at, level + 1));
+
+		claim(f, policy, c, t, level + 1, at);
+	}
+	ebb_unlink_leave(policy, d);
+	if (policy == EBB_RWLOCK && c->prune)
+		prune_after(c);
+}
+
+EBB_INLINE enum step clear_one(const struct ebb_format *f, enum ebb_policy policy, struct clear *c)
+{
+	struct ebb_domain *d = c->g->domain;
+	enum step s;
+
+	ebb_section_enter(policy, d);
+	s = clear_step(f, policy, c);
+	ebb_section_leave(policy, d);
+	if (policy != EBB_RWLOCK)
+		return s;
+	if (s == STEP_EXCLUDE) {
+		ebb_rw_write_lock(d);
+		c->exclusive = true;
+		s = clear_step(f, policy, c);
+		c->exclusive = false;
+		ebb_rw_write_unlock(d);
+	}
+	if (c->prune)
+		prune_after(c);
+	return s;
+}
+
+/* All steps. STEP_PARTIAL: stopped at a leaf that reaches beyond the range. */
+EBB_INLINE enum step clear_all(const struct ebb_format *f, enum ebb_policy policy, struct clear *c)
+{
+	unsigned top = ebb_top(c->g->domain);
+
+	while (c->cursor <= c->last) {
+		enum step s;
+
+		ebb_gather_room(c->g);
+		s = clear_one(f, policy, c);
+		if (ebb_unlikely(s != STEP_DONE))
+			return s;
+		for (unsigned l = 1; l < top && !(c->cursor & (ebb_entry_span(l + 1) - 1)); l++)
+			if (c->cursor - ebb_entry_span(l + 1) >= c->first && c->cursor - 1 <= c->last)
+				claim_passed(f, policy, c, l);
+	}
+	return STEP_DONE;
+}
+
+/* ---- leaves that the range covers only in part ---- */
+
+/* The level of the leaf that maps iova, if [first, last] does not cover all of it; -1 otherwise. */
+static int partial_leaf(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t iova,
+			uint64_t first, uint64_t last)
+{
+	unsigned level;
+	uint64_t e;
+
+	ebb_section_enter(policy, d);
+	ebb_walk_down(f, d, iova, &level, &e);
+	ebb_section_leave(policy, d);
+	if (!f->is_leaf(e, level))
+		return -1;
+	return ebb_entry_first(iova, level) < first || ebb_entry_last(iova, level) > last ? (int)level : -1;
+}
+
+/* The next lower level at which this domain may use leaves. */
+static unsigned lower_leaf_level(const struct ebb_domain *d, unsigned level)
+{
+	do
+		level--;
+	while (!(d->leaf_levels & (1u << level)));
+	return level;
+}
+
+/* Tables that replace one leaf at `level`: more than one only if a leaf size in between is switched off. */
+static unsigned long split_tables(const struct ebb_domain *d, unsigned level)
+{
+	unsigned lower = lower_leaf_level(d, level);
+	unsigned long n = 0;
+
+	for (unsigned l = level - 1; l > lower; l--)
+		n = (n + 1) * EBB_TABLE_ENTRIES;
+	return n + 1;
+}
+
+/* Fills t, at `level`, with leaves at `leaf_level` that together translate as the leaf e did. */
+static void split_fill(const struct ebb_format *f, struct ebb_gather *g, struct ebb_table *t, unsigned level,
+		       unsigned leaf_level, uint64_t pa, uint64_t e)
+{
+	struct ebb_domain *d = g->domain;
+	uint64_t known = d->flags & EBB_NONSNOOPING ? 0 : f->known;
+
+	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i++, pa += ebb_entry_span(level)) {
+		struct ebb_table *child = ebb_child(f, t->entry[i]);
+
+		if (level == leaf_level) {
+			t->entry[i] = f->leaf(pa, level, f->prot(e)) | (e & (f->accessed | f->dirty));
+			continue;
+		}
+		if (!t->entry[i]) { /* not filled in an earlier attempt */
+			child = ebb_spare_take(g);
+			ebb_table_linked(g, child, level - 1);
+			t->entry[i] = ebb_state_table(f, ebb_hot_pa(child).v) | known;
+		}
+		split_fill(f, g, child, level - 1, leaf_level, pa, e);
+	}
+	ebb_hot_desc(t)->count = EBB_TABLE_ENTRIES;
+	ebb_write_back(d, t->entry, EBB_TABLE_ENTRIES);
+}
+
+/* Another caller split the leaf first: our table and what is below it become spares again. */
+static void split_undo(const struct ebb_format *f, struct ebb_gather *g, struct ebb_table *t, unsigned level)
+{
+	struct ebb_desc *desc = ebb_hot_desc(t);
+
+	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i++)
+		if (ebb_is_table(f, t->entry[i], level))
+			split_undo(f, g, ebb_child(f, t->entry[i]), level - 1);
+	ebb_table_unlinked(g, t, level);
+	desc->next = NULL;
+	desc->count = 1; /* to be cleared */
+	ebb_tables_free(g, t);
+	ebb_count(&g->counters.freed, -1ull); /* it never was in the tree */
+}
+
+/* The leaf for iova at `level` >= 1, or 0 if it is gone. */
+static uint64_t split_source(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t iova,
+			     unsigned level)
+{
+	uint64_t *ep, e = 0;
+
+	ebb_section_enter(policy, d);
+	ep = ebb_walk_to(f, d, iova, level - 1);
+	if (ep)
+		e = ebb_load(ep);
+	ebb_section_leave(policy, d);
+	return f->is_leaf(e, level) ? e : 0;
+}
+
+static bool split_link(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t iova,
+		       unsigned level, uint64_t old, uint64_t new)
+{
+	bool done = false;
+	uint64_t *ep;
+
+	ebb_unlink_enter(policy, d);
+	ep = ebb_walk_to(f, d, iova, level - 1);
+	/* Fails if hardware set a bit of the leaf, or another caller split it, since we looked. */
+	if (ep && ebb_cas(ep, &old, new)) {
+		ebb_write_back(d, ep, 1);
+		done = true;
+	}
+	ebb_unlink_leave(policy, d);
+	return done;
+}
+
+/* Replaces the leaf that maps iova, at `level`, by a table of smaller leaves. The spares are there. */
+static void split(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova,
+		  unsigned level)
+{
+	struct ebb_domain *d = g->domain;
+	unsigned lower = lower_leaf_level(d, level);
+	struct ebb_table *t = ebb_spare_take(g);
+	uint64_t known = d->flags & EBB_NONSNOOPING ? 0 : f->known;
+	uint64_t e, new = ebb_state_table(f, ebb_hot_pa(t).v) | known;
+
+	ebb_gather_room(g);
+	ebb_table_linked(g, t, level - 1);
+	for (;;) {
+		e = split_source(f, policy, d, iova, level);
+		if (!e) {
+			split_undo(f, g, t, level - 1);
+			return;
+		}
+		split_fill(f, g, t, level - 1, lower, e & f->pa_bits, e);
+		if (split_link(f, policy, d, iova, level, e, new))
+			break;
+	}
+	/* The device may hold the large leaf. Until the sync it is as right as the small ones. */
+	ebb_gather_span(g, ebb_entry_first(iova, level), ebb_entry_last(iova, level), EBB_LEAF);
+}
+
+/* Sees to it that no leaf sticks out of the range, as the domain's setting says: an error, or a split. */
+static int settle_edges(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t first,
+			uint64_t last)
+{
+	struct ebb_domain *d = g->domain;
+	uint64_t edge[2] = { first, last };
+	unsigned long want = 0;
+	int level[2], ret;
+
+	if (d->partial == EBB_PARTIAL_WHOLE)
+		return EBB_OK;
+	for (unsigned i = 0; i < 2; i++) {
+		level[i] = partial_leaf(f, policy, d, edge[i], first, last);
+		if (level[i] < 0)
+			continue;
+		if (d->partial == EBB_PARTIAL_REFUSE) {
+			g->error_iova.v = ebb_entry_first(edge[i], (unsigned)level[i]);
+			return EBB_ERR_LARGE_LEAF;
+		}
+		for (int l = level[i]; l > 0; l = (int)lower_leaf_level(d, (unsigned)l))
+			want += split_tables(d, (unsigned)l);
+	}
+	ret = want ? ebb_spares_fill(g, want) : EBB_OK;
+	for (unsigned i = 0; i < 2 && !ret; i++)
+		while ((level[i] = partial_leaf(f, policy, d, edge[i], first, last)) > 0)
+			split(f, policy, g, edge[i], (unsigned)level[i]);
+	ebb_spares_shed(g, EBB_SPARES_MAX);
+	return ret;
+}
+
+/* ---- entry points ---- */
+
+EBB_INLINE int unmap_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova,
+			   uint64_t last, uint64_t *unmapped)
+{
+	struct clear c = { .g = g, .first = iova, .last = last, .cursor = iova };
+	int ret;
+
+	/* Within one leaf table the first step meets any larger leaf before it has changed anything. */
+	if (ebb_unlikely(ebb_table_first(iova, 0) != ebb_table_first(last, 0))) {
+		ret = settle_edges(f, policy, g, iova, last);
+		if (ret)
+			return ret;
+	}
+	while (ebb_unlikely(clear_all(f, policy, &c) == STEP_PARTIAL)) {
+		ret = settle_edges(f, policy, g, iova, last);
+		if (ret)
+			return ret;
+	}
+	if (unmapped)
+		*unmapped = c.removed;
+	return c.removed ? EBB_OK : EBB_ERR_NOT_MAPPED;
+}
+
+int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmapped)
+{
+	uint64_t last = iova.v + len - 1;
+
+	if (unmapped)
+		*unmapped = 0;
+	if (ebb_unlikely(!len))
+		return EBB_ERR_INVALID;
+	if (ebb_unlikely((iova.v | len) & (EBB_TABLE_SIZE - 1)))
+		return EBB_ERR_MISALIGNED;
+	if (ebb_unlikely(last < iova.v || last > g->domain->iova_last))
+		return EBB_ERR_APERTURE;
+	return EBB_SPECIALISE(g->domain, unmap_range, g, iova.v, last, unmapped);
+}
+
+static uint64_t clear_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova,
+			    uint64_t last)
+{
+	struct clear c = { .g = g, .first = iova, .last = last, .cursor = iova };
+
+	clear_all(f, policy, &c);
+	return c.removed;
+}
+
+uint64_t ebb_clear_range(struct ebb_gather *g, uint64_t iova, uint64_t last)
+{
+	return EBB_SPECIALISE(g->domain, clear_range, g, iova, last);
+}

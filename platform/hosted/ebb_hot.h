@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright (c) 2026 The Ebb authors */
+#ifndef EBB_HOT_H
+#define EBB_HOT_H
+/*
+ * The hot half of the hosted platform: inlined into the core. docs/embedding.md says what each function must do.
+ *
+ * liburcu's read-side functions are inlined too; its headers state that they are short enough to be used so from code
+ * under any licence.
+ */
+#include "ebb.h"
+#include "ebb_hosted.h"
+#include <sched.h>
+
+#define _LGPL_SOURCE
+#ifdef EBB_RCU_MB
+#include <urcu/urcu-mb.h>
+#define EBB_RCU(name) urcu_mb_##name
+#else
+#include <urcu/urcu-memb.h>
+#define EBB_RCU(name) urcu_memb_##name
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define EBB_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define EBB_TSAN 1
+#endif
+#endif
+
+/*
+ * ThreadSanitizer sees neither membarrier nor what liburcu does in inline assembly. These two say what a grace period
+ * guarantees, and no more: sections that ended before its end happen before its end, and its beginning happens
+ * before the sections that began after it.
+ */
+#ifdef EBB_TSAN
+void __tsan_acquire(void *addr);
+void __tsan_release(void *addr);
+extern char ebb_hosted_tsan_ended, ebb_hosted_tsan_began;
+#define EBB_TSAN_ACQUIRE(p) __tsan_acquire(p)
+#define EBB_TSAN_RELEASE(p) __tsan_release(p)
+#else
+#define EBB_TSAN_ACQUIRE(p) ((void)0)
+#define EBB_TSAN_RELEASE(p) ((void)0)
+#endif
+
+/*
+ * The arena: a naturally aligned piece of address space. The descriptors of its tables stand at its beginning, so that
+ * a table's own address leads to its descriptor.
+ */
+#define EBB_ARENA_LG2 37u /* 128 GiB */
+#define EBB_ARENA_SIZE (1ull << EBB_ARENA_LG2)
+
+/* Physical addresses differ from pointers, so that code that mixes them up fails. Small enough for a displacement. */
+#define EBB_HOSTED_PA_OFFSET 0x40000000ull
+
+static inline void ebb_hot_read_lock(void)
+{
+	if (__builtin_expect(!URCU_TLS(EBB_RCU(reader)).registered, 0))
+		ebb_hosted_register_thread();
+	EBB_RCU(read_lock)();
+	EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_began);
+}
+
+static inline void ebb_hot_read_unlock(void)
+{
+	EBB_TSAN_RELEASE(&ebb_hosted_tsan_ended);
+	EBB_RCU(read_unlock)();
+}
+
+static inline ebb_pa ebb_hot_pa(const struct ebb_table *t)
+{
+	return EBB_PA((uintptr_t)t + EBB_HOSTED_PA_OFFSET);
+}
+
+static inline struct ebb_table *ebb_hot_va(ebb_pa pa)
+{
+	return (struct ebb_table *)(uintptr_t)(pa.v - EBB_HOSTED_PA_OFFSET);
+}
+
+static inline struct ebb_desc *ebb_hot_desc(const struct ebb_table *t)
+{
+	uintptr_t base = (uintptr_t)t & ~(uintptr_t)(EBB_ARENA_SIZE - 1);
+
+	return (struct ebb_desc *)base + (((uintptr_t)t - base) / EBB_TABLE_SIZE);
+}
+
+/* A caller waits for another; `spins` says how often it has already asked. */
+static inline void ebb_hot_pause(unsigned spins)
+{
+	if (spins < 64)
+		caa_cpu_relax();
+	else
+		sched_yield();
+}
+
+#if defined(__SSE2__) && !defined(EBB_TSAN)
+#include <emmintrin.h>
+#define EBB_HOT_LINE_IS_ZERO
+/*
+ * Whether the 64 bytes at `line` are zero. Others may be storing there: a vector load is made of 8-byte loads that are
+ * each atomic, in any order, as the words of the loop that it replaces may be loaded in any order.
+ */
+static inline bool ebb_hot_line_is_zero(const uint64_t *line)
+{
+	const volatile __m128i *v = (const volatile __m128i *)line;
+	__m128i any = _mm_or_si128(_mm_or_si128(v[0], v[1]), _mm_or_si128(v[2], v[3]));
+
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) == 0xffff;
+}
+#endif
+
+#endif

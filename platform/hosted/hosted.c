@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright (c) 2026 The Ebb authors */
+/*
+ * The hosted platform's cold half: the arena, grace periods, and a device that has no caches to invalidate.
+ *
+ * The arena is reserved address space. Its pages become accessible in steps as tables are first used, and every table
+ * that is freed to it is handed back to the operating system at once: the next user finds it zeroed, as it must be.
+ * Hysteresis is the business of the pools above.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "ebb_hot.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define COMMIT_STEP (64ull << 20)
+#define DESCS_SIZE  (EBB_ARENA_SIZE / EBB_TABLE_SIZE * sizeof(struct ebb_desc))
+
+struct ebb_hosted {
+	pthread_mutex_t lock;
+	char *base; /* descriptors first, tables behind them */
+	uint64_t used, committed; /* bytes from the first table on that were ever used, that are accessible */
+	uint64_t descs_committed;
+	struct ebb_table *free;
+	uint64_t tables, tables_peak, limit, allocations, fail_in;
+};
+
+#ifdef EBB_TSAN
+char ebb_hosted_tsan_ended, ebb_hosted_tsan_began;
+static uint64_t ebb_hosted_tsan_fence;
+#endif
+
+/* ---- threads ---- */
+
+static pthread_key_t thread_key;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+
+static void thread_gone(void *unused)
+{
+	(void)unused;
+	if (URCU_TLS(EBB_RCU(reader)).registered)
+		EBB_RCU(unregister_thread)();
+}
+
+static void thread_key_make(void)
+{
+	if (pthread_key_create(&thread_key, thread_gone))
+		abort(); /* no key, no way to unregister: a grace period would wait for a dead thread for ever */
+}
+
+void ebb_hosted_register_thread(void)
+{
+	if (URCU_TLS(EBB_RCU(reader)).registered)
+		return;
+	pthread_once(&thread_once, thread_key_make);
+	if (pthread_setspecific(thread_key, &thread_key))
+		abort();
+	EBB_RCU(register_thread)();
+}
+
+/* ---- the arena ---- */
+
+/* Reserves naturally aligned address space: twice as much, then what sticks out is given back. */
+static char *arena_reserve(void)
+{
+	char *p = mmap(NULL, 2 * EBB_ARENA_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t before;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)p & (EBB_ARENA_SIZE - 1);
+	if (before)
+		munmap(p, before);
+	munmap(p + before + EBB_ARENA_SIZE, EBB_ARENA_SIZE - before);
+	return p + before;
+}
+
+struct ebb_hosted *ebb_hosted_create(uint64_t limit_tables)
+{
+	struct ebb_hosted *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->base = arena_reserve();
+	if (!h->base) {
+		free(h);
+		return NULL;
+	}
+	pthread_mutex_init(&h->lock, NULL);
+	h->limit = limit_tables;
+	return h;
+}
+
+void ebb_hosted_destroy(struct ebb_hosted *h)
+{
+	munmap(h->base, EBB_ARENA_SIZE);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}
+
+static bool make_accessible(char *p, uint64_t *committed, uint64_t want, uint64_t max)
+{
+	uint64_t to = (want + COMMIT_STEP - 1) & ~(COMMIT_STEP - 1);
+
+	if (want <= *committed)
+		return true;
+	if (to > max)
+		to = max;
+	if (want > to || mprotect(p + *committed, to - *committed, PROT_READ | PROT_WRITE))
+		return false;
+	*committed = to;
+	return true;
+}
+
+/* A table that was never used before. */
+static struct ebb_table *arena_grow(struct ebb_hosted *h)
+{
+	uint64_t descs = (DESCS_SIZE + h->used) / EBB_TABLE_SIZE + 1;
+	struct ebb_table *t;
+
+	if (!make_accessible(h->base, &h->descs_committed, descs * sizeof(struct ebb_desc), DESCS_SIZE) ||
+	    !make_accessible(h->base + DESCS_SIZE, &h->committed, h->used + EBB_TABLE_SIZE,
+			     EBB_ARENA_SIZE - DESCS_SIZE))
+		return NULL;
+	t = (struct ebb_table *)(h->base + DESCS_SIZE + h->used);
+	h->used += EBB_TABLE_SIZE;
+	return t;
+}
+
+static struct ebb_table *hosted_alloc_table(void *ctx, int node)
+{
+	struct ebb_hosted *h = ctx;
+	struct ebb_table *t = NULL;
+
+	(void)node; /* the kernel places a page near the thread that touches it first */
+	pthread_mutex_lock(&h->lock);
+	h->allocations++;
+	if (h->fail_in && !--h->fail_in)
+		goto out;
+	if (h->limit && h->tables >= h->limit)
+		goto out;
+	t = h->free;
+	if (t)
+		h->free = ebb_hot_desc(t)->next;
+	else
+		t = arena_grow(h);
+	if (t && ++h->tables > h->tables_peak)
+		h->tables_peak = h->tables;
+out:
+	pthread_mutex_unlock(&h->lock);
+	return t;
+}
+
+/* Gives the pages of neighbouring tables back to the operating system. */
+static void run_release(char *first, char *end)
+{
+	if (first == end)
+		return;
+	/* What cannot be given back (locked memory) must be zeroed all the same. */
+	if (madvise(first, (size_t)(end - first), MADV_DONTNEED))
+		memset(first, 0, (size_t)(end - first));
+}
+
+static void hosted_free_tables(void *ctx, struct ebb_table *list)
+{
+	struct ebb_hosted *h = ctx;
+	char *first = (char *)list, *end = first;
+	struct ebb_table *last = list, *t;
+	uint64_t n = 0;
+
+	for (t = list; t; t = ebb_hot_desc(t)->next, n++) {
+		char *p = (char *)t;
+
+		if (p == end) {
+			end += EBB_TABLE_SIZE;
+		} else if (p + EBB_TABLE_SIZE == first) {
+			first = p;
+		} else {
+			run_release(first, end);
+			first = p;
+			end = p + EBB_TABLE_SIZE;
+		}
+		last = t;
+	}
+	run_release(first, end);
+
+	pthread_mutex_lock(&h->lock);
+	ebb_hot_desc(last)->next = h->free;
+	h->free = list;
+	h->tables -= n;
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* ---- grace periods and invalidation ---- */
+
+static void hosted_grace_wait(void *ctx)
+{
+	(void)ctx;
+	EBB_TSAN_RELEASE(&ebb_hosted_tsan_began);
+	EBB_RCU(synchronize_rcu)();
+	EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_ended);
+}
+
+/* Without a device an invalidation is what its register or queue access is for the CPU: a full fence. */
+static ebb_token hosted_invalidate(void *ctx, const struct ebb_span *spans, unsigned n)
+{
+	(void)ctx;
+	(void)spans;
+	(void)n;
+#ifdef EBB_TSAN
+	/* ThreadSanitizer knows no fences; a sequentially consistent read-modify-write is one for the hardware. */
+	__atomic_fetch_add(&ebb_hosted_tsan_fence, 1, __ATOMIC_SEQ_CST);
+#elif defined(__x86_64__)
+	__asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc"); /* half the cost of mfence */
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+	return (ebb_token){ 1 };
+}
+
+/* CPUs snoop each other: nothing to write back. Here so that non-snooping domains can be made, and watched by tests. */
+static void hosted_write_back(void *ctx, const void *addr, size_t len)
+{
+	(void)ctx;
+	(void)addr;
+	(void)len;
+}
+
+struct ebb_platform ebb_hosted_platform(struct ebb_hosted *h)
+{
+	return (struct ebb_platform){
+		.ctx = h,
+		.alloc_table = hosted_alloc_table,
+		.free_tables = hosted_free_tables,
+		.grace_wait = hosted_grace_wait,
+		.invalidate = hosted_invalidate,
+		.write_back = hosted_write_back,
+	};
+}
+
+/* ---- limits and statistics ---- */
+
+void ebb_hosted_set_limit(struct ebb_hosted *h, uint64_t limit_tables)
+{
+	pthread_mutex_lock(&h->lock);
+	h->limit = limit_tables;
+	pthread_mutex_unlock(&h->lock);
+}
+
+void ebb_hosted_fail_nth(struct ebb_hosted *h, uint64_t n)
+{
+	pthread_mutex_lock(&h->lock);
+	h->fail_in = n;
+	pthread_mutex_unlock(&h->lock);
+}
+
+static uint64_t resident(char *p, uint64_t len)
+{
+	unsigned char vec[4096];
+	uint64_t pages = 0;
+
+	for (uint64_t at = 0; at < len; at += sizeof(vec) * EBB_TABLE_SIZE) {
+		uint64_t chunk = len - at < sizeof(vec) * EBB_TABLE_SIZE ? len - at : sizeof(vec) * EBB_TABLE_SIZE;
+
+		if (mincore(p + at, chunk, vec))
+			continue;
+		for (uint64_t i = 0; i < chunk / EBB_TABLE_SIZE; i++)
+			pages += vec[i] & 1;
+	}
+	return pages * EBB_TABLE_SIZE;
+}
+
+void ebb_hosted_stats(struct ebb_hosted *h, struct ebb_hosted_stats *out)
+{
+	pthread_mutex_lock(&h->lock);
+	out->tables = h->tables;
+	out->tables_peak = h->tables_peak;
+	out->allocations = h->allocations;
+	out->resident_bytes = resident(h->base + DESCS_SIZE, h->used);
+	pthread_mutex_unlock(&h->lock);
+}
