@@ -42,6 +42,15 @@ static void check_entry(struct check *c, uint64_t e, uint64_t iova, unsigned lev
 		violation(c, EBB_BAD_ENTRY, iova, level);
 }
 
+/* A sparse hint is true: nothing outside its line. */
+static bool hint_holds(const struct ebb_format *f, uint64_t e, const struct ebb_table *t)
+{
+	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i++)
+		if (ebb_load(&t->entry[i]) && i / EBB_LINE_ENTRIES != ebb_hint_line(f, e))
+			return false;
+	return true;
+}
+
 /* Recursion is as deep as the tree. */
 static void check_table(struct check *c, struct ebb_table *t, uint64_t iova, unsigned level)
 {
@@ -60,8 +69,11 @@ static void check_table(struct check *c, struct ebb_table *t, uint64_t iova, uns
 			continue;
 		used++;
 		check_entry(c, e, iova, level);
-		if (ebb_is_table(c->f, e, level))
-			check_table(c, ebb_child(c->f, e), iova, level - 1);
+		if (!ebb_is_table(c->f, e, level))
+			continue;
+		if ((e & c->f->sparse) && (c->d->policy != EBB_DEFERRED || !hint_holds(c->f, e, ebb_child(c->f, e))))
+			violation(c, EBB_BAD_ENTRY, iova, level);
+		check_table(c, ebb_child(c->f, e), iova, level - 1);
 	}
 	iova -= ebb_entry_span(level + 1);
 	desc->level = level + 1;

@@ -14,7 +14,7 @@
  *   DEAD(C, owner)    not present, owner != 0: for hardware an empty entry
  *   0                 empty
  *
- * Bits outside state_bits may change under us: hardware sets the accessed bit, mappers set `known`.
+ * Bits outside state_bits may change under us: hardware sets the accessed bit, mappers set `known` and clear `sparse`.
  */
 #include "ebb.h"
 
@@ -31,6 +31,9 @@ struct ebb_format {
 	uint64_t owner_bits; /* software bits: who froze the entry */
 	unsigned owner_shift;
 	uint64_t known; /* software bit: the entry is known to be written back; always set where walks snoop */
+	/* The sparse hint: all that is not zero in the table is in one cache line. 0 if there are no bits for it. */
+	uint64_t sparse; /* software bit: the hint holds */
+	unsigned line_shift; /* 6 more: the number of that line */
 	uint64_t plain_bits, plain; /* (e & plain_bits) == plain: TABLE, nothing special about it */
 	uint64_t state_bits;
 
@@ -65,6 +68,22 @@ static inline unsigned ebb_owner(const struct ebb_format *f, uint64_t e)
 static inline bool ebb_is_dead(const struct ebb_format *f, uint64_t e)
 {
 	return !(e & f->present_bits) && (e & f->owner_bits);
+}
+
+static inline uint64_t ebb_hint(const struct ebb_format *f, unsigned line)
+{
+	return f->sparse ? f->sparse | ((uint64_t)line << f->line_shift) : 0;
+}
+
+/* The bits of the hint, to carry them over or to clear them. */
+static inline uint64_t ebb_hint_bits(const struct ebb_format *f)
+{
+	return ebb_hint(f, 63);
+}
+
+static inline unsigned ebb_hint_line(const struct ebb_format *f, uint64_t e)
+{
+	return (e >> f->line_shift) & 63;
 }
 
 static inline uint64_t ebb_state_table(const struct ebb_format *f, uint64_t pa)

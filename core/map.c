@@ -76,15 +76,49 @@ static EBB_COLD void settle_known(const struct ebb_format *f, struct ebb_domain 
 			return;
 }
 
+/*
+ * The sparse hint for the table at `level` on the way to a run: the line of it that the run is going to write, if that
+ * is one line only.
+ */
+static uint64_t run_hint(const struct ebb_format *f, const struct run *r, unsigned level)
+{
+	unsigned i = ebb_index(r->iova, level);
+
+	if (level == r->level && i / EBB_LINE_ENTRIES != (i + r->n - 1) / EBB_LINE_ENTRIES)
+		return 0;
+	return ebb_hint(f, i / EBB_LINE_ENTRIES);
+}
+
+/*
+ * Before something is stored into the table below e, in entries i to i + n - 1 that were zero: does a hint in e stop being
+ * true? What is not zero there is in the line of the hint, so walking through never needs this test.
+ */
+EBB_INLINE bool hint_misses(const struct ebb_format *f, uint64_t e, unsigned i, unsigned n)
+{
+	return (e & f->sparse) && (i / EBB_LINE_ENTRIES != ebb_hint_line(f, e) ||
+				   (i + n - 1) / EBB_LINE_ENTRIES != ebb_hint_line(f, e));
+}
+
+/* Argument g in reclaim.c: the hint goes before the store, in the same section. */
+static EBB_COLD void hint_clear(const struct ebb_format *f, uint64_t *ep)
+{
+	uint64_t e = ebb_load(ep);
+
+	while ((e & f->sparse) && !ebb_cas(ep, &e, e & ~ebb_hint_bits(f)))
+		;
+}
+
 /* Step 1: installs a spare table. On failure the entry as it is now is in *e. */
-static bool install(const struct ebb_format *f, enum ebb_policy policy, struct job *j, uint64_t *ep, unsigned level,
-		    uint64_t *e)
+static bool install(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r,
+		    uint64_t *ep, unsigned level, uint64_t *e)
 {
 	struct ebb_gather *g = j->g;
 	struct ebb_domain *d = g->domain;
 	struct ebb_table *t = ebb_spare_take(g);
 	uint64_t new = ebb_state_table(f, ebb_hot_pa(t).v) | (d->flags & EBB_NONSNOOPING ? 0 : f->known);
 
+	if (policy == EBB_DEFERRED)
+		new |= run_hint(f, r, level - 1);
 	ebb_hot_desc(t)->next = NULL;
 	ebb_table_linked(g, t, level - 1);
 	if (!ebb_cas(ep, e, new)) {
@@ -106,7 +140,7 @@ static bool install(const struct ebb_format *f, enum ebb_policy policy, struct j
 static bool thaw(const struct ebb_format *f, struct job *j, uint64_t *ep, uint64_t *e)
 {
 	bool dead = !(*e & f->present_bits);
-	uint64_t keep = dead ? f->accessed : f->accessed | f->known;
+	uint64_t keep = dead ? f->accessed : f->accessed | f->known | ebb_hint_bits(f);
 	uint64_t new = (*e & (f->pa_bits | keep)) | f->present_bits;
 
 	if (dead && !(j->g->domain->flags & EBB_NONSNOOPING))
@@ -120,10 +154,10 @@ static bool thaw(const struct ebb_format *f, struct job *j, uint64_t *ep, uint64
 
 /*
  * The entry that the walk met at `level` is not a plain one. Makes it refer to a table: EBB_OK and the entry in *ep_e,
- * or RUN_SPARES with nothing changed, or EBB_ERR_MAPPED. `leaf_level`: where the run's leaves go.
+ * or RUN_SPARES with nothing changed, or EBB_ERR_MAPPED. `up` refers to the table that ep is in, NULL for the root.
  */
-static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy policy, struct job *j, uint64_t *ep,
-				 unsigned level, unsigned leaf_level, uint64_t *e)
+static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r,
+				 uint64_t *up, uint64_t *ep, unsigned level, uint64_t *e)
 {
 	for (;;) {
 		if (ebb_owner(f, *e)) {
@@ -131,10 +165,12 @@ static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy pol
 				continue;
 		} else if (!*e) {
 			/* All that the run can need from here down, so that it cannot fail half-way. */
-			j->need = level - leaf_level;
+			j->need = level - r->level;
 			if (j->g->nspare < j->need)
 				return RUN_SPARES;
-			if (!install(f, policy, j, ep, level, e))
+			if (policy == EBB_DEFERRED && up && hint_misses(f, ebb_load(up), ebb_index(r->iova, level), 1))
+				hint_clear(f, up);
+			if (!install(f, policy, j, r, ep, level, e))
 				continue;
 		} else if (f->is_leaf(*e, level)) {
 			return EBB_ERR_MAPPED;
@@ -159,7 +195,7 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 {
 	struct ebb_domain *d = j->g->domain;
 	struct ebb_table *t = d->root;
-	uint64_t *slot, pa = r->pa;
+	uint64_t *slot, *up = NULL, up_e = 0, pa = r->pa;
 	int ret;
 
 	j->at = r->iova;
@@ -167,10 +203,12 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 		uint64_t *ep = &t->entry[ebb_index(r->iova, l)], e = ebb_load(ep);
 
 		if (ebb_unlikely(!ebb_is_plain(f, e))) {
-			ret = settle_entry(f, policy, j, ep, l, r->level, &e);
+			ret = settle_entry(f, policy, j, r, up, ep, l, &e);
 			if (ret)
 				return ret;
 		}
+		up = ep;
+		up_e = e;
 		t = ebb_child(f, e);
 	}
 	slot = &t->entry[ebb_index(r->iova, r->level)];
@@ -180,6 +218,8 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 		if (ebb_unlikely(e))
 			return run_blocked(f, j, r, e, i);
 	}
+	if (policy == EBB_DEFERRED && ebb_unlikely(hint_misses(f, up_e, ebb_index(r->iova, r->level), r->n)))
+		hint_clear(f, up);
 	for (unsigned i = 0; i < r->n; i++, pa += ebb_entry_span(r->level))
 		ebb_store(&slot[i], f->leaf(pa, r->level, j->prot)); /* step 3 */
 	if (policy == EBB_RWLOCK)

@@ -54,8 +54,13 @@
  *     for a mapping; or if E is FROZEN by another reclaimer, who looks at C once more when it thaws E (9). A mapper
  *     that thaws E and then fails makes C a candidate itself (map.c).
  *
- * Bits that hardware or mappers may set in E meanwhile (accessed, known) do not count as a change: comparisons ignore
- * them and each CAS carries them over. docs/protocol.md has the longer version, and what the models prove.
+ *  g. The sparse hint in E says that all that is not zero in C is in one line, so that a scan reads one line. It is set when E is made
+ *     TABLE(T) of a zeroed T that its mapper is going to write in that line only. Who stores elsewhere in C clears it
+ *     first, in the section in which he saw E, and E cannot become DEAD, nor the hint be set again, before that section
+ *     has ended (8). So at the scan of step 9 either the hint is true, or its breaker has thawed E and the CAS fails.
+ *
+ * Bits that hardware or mappers may change in E meanwhile (accessed, known, the hint) do not count as a change:
+ * comparisons ignore them and each CAS carries them over. docs/protocol.md has the longer version, and what the models prove.
  */
 #include "internal.h"
 
@@ -68,6 +73,20 @@ EBB_INLINE bool change_state(const struct ebb_format *f, uint64_t *ep, uint64_t 
 		if (ebb_cas(ep, &e, to | (e & carry)))
 			return true;
 	return false;
+}
+
+/* What may change in E while its state does not. */
+EBB_INLINE uint64_t carried(const struct ebb_format *f)
+{
+	return f->accessed | f->known | ebb_hint_bits(f);
+}
+
+/* Whether C, to which e refers, is all zero (argument g). */
+EBB_INLINE bool scan(const struct ebb_format *f, uint64_t e, const struct ebb_table *c)
+{
+	if (e & f->sparse)
+		return ebb_line_is_zero(&c->entry[ebb_hint_line(f, e) * EBB_LINE_ENTRIES]);
+	return ebb_table_is_zero(c);
 }
 
 /* ---- owner numbers ---- */
@@ -155,9 +174,8 @@ EBB_INLINE bool freeze_one(const struct ebb_format *f, struct ebb_domain *d, str
 
 		if (ebb_is_table(f, e, level + 1) && !ebb_owner(f, e)) {
 			w->table = ebb_child(f, e);
-			frozen = ebb_table_is_zero(w->table) &&
-				 change_state(f, ep, ebb_state_table(f, pa), ebb_state_frozen(f, pa, owner),
-					      f->accessed | f->known);
+			frozen = scan(f, e, w->table) && change_state(f, ep, ebb_state_table(f, pa),
+								      ebb_state_frozen(f, pa, owner), carried(f));
 		}
 	}
 	ebb_hot_read_unlock();
@@ -170,15 +188,16 @@ EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_domain *d, const
 {
 	uint64_t pa = ebb_hot_pa(w->table).v, frozen = ebb_state_frozen(f, pa, owner);
 	bool dead = false;
-	uint64_t *ep;
+	uint64_t *ep, e;
 
 	*again = false;
 	ebb_hot_read_lock();
 	ep = ebb_walk_to(f, d, w->cand, ebb_cand_level(w->cand));
-	if (ep && (ebb_load(ep) & f->state_bits) == frozen) {
-		if (!ebb_table_is_zero(w->table)) {
-			*again = change_state(f, ep, frozen, ebb_state_table(f, pa), f->accessed | f->known) &&
-				 ebb_table_is_zero(w->table);
+	e = ep ? ebb_load(ep) : 0;
+	if ((e & f->state_bits) == frozen) {
+		if (!scan(f, e, w->table)) {
+			*again = change_state(f, ep, frozen, ebb_state_table(f, pa), carried(f)) &&
+				 scan(f, ebb_load(ep), w->table);
 		} else if (change_state(f, ep, frozen, ebb_state_dead(f, pa, owner), f->accessed)) {
 			ebb_write_back(d, ep, 1);
 			dead = true;

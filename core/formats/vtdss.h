@@ -9,7 +9,8 @@
  * bit 7 PS: a leaf above level 0
  * bit 8 A, 9 D: set by hardware if second-stage accessed/dirty is enabled
  * bit 11 SNP: leaves only, if the hardware has snoop control
- * bits 51:12: address; bits 61:52 and 63: ignored by hardware
+ * bits 51:12: address; bits 10, 61:52 and 63: ignored by hardware. Of these a table entry uses 10 for `known`, 55:52 for the
+ * owner, 61:56 and 63 for the sparse hint
  */
 #include "../format.h"
 
@@ -21,7 +22,7 @@
 #define VTDSS_SNP   (1ull << 11)
 #define VTDSS_PA    0x000ffffffffff000ull
 #define VTDSS_OWNER (15ull << 52)
-#define VTDSS_KNOWN (1ull << 56)
+#define VTDSS_KNOWN (1ull << 10)
 #define VTDSS_TM    (1ull << 62)
 
 static inline uint64_t vtdss_leaf(uint64_t pa, unsigned level, unsigned prot)
@@ -75,6 +76,8 @@ static const struct ebb_format ebb_vtdss = {
 	.owner_bits = VTDSS_OWNER,
 	.owner_shift = 52,
 	.known = VTDSS_KNOWN,
+	.sparse = 1ull << 63,
+	.line_shift = 56,
 	.plain_bits = VTDSS_R | VTDSS_W | VTDSS_PS | VTDSS_OWNER | VTDSS_KNOWN,
 	.plain = VTDSS_R | VTDSS_W | VTDSS_KNOWN,
 	.state_bits = VTDSS_PA | VTDSS_R | VTDSS_W | VTDSS_PS | VTDSS_OWNER,
