@@ -37,7 +37,8 @@ static void check_entry(struct check *c, uint64_t e, uint64_t iova, unsigned lev
 	if (leaf)
 		return;
 	if (ebb_owner(f, e))
-		violation(c, c->d->policy == EBB_DEFERRED ? EBB_UNSETTLED : EBB_BAD_ENTRY, iova, level);
+		violation(c, c->d->policy == EBB_DEFERRED ? EBB_UNSETTLED : EBB_BAD_ENTRY, iova,
+			  level);
 	if (table && !(c->d->flags & EBB_NONSNOOPING) && !(e & f->known))
 		violation(c, EBB_BAD_ENTRY, iova, level);
 }
@@ -71,7 +72,8 @@ static void check_table(struct check *c, struct ebb_table *t, uint64_t iova, uns
 		check_entry(c, e, iova, level);
 		if (!ebb_is_table(c->f, e, level))
 			continue;
-		if ((e & c->f->sparse) && (c->d->policy != EBB_DEFERRED || !hint_holds(c->f, e, ebb_child(c->f, e))))
+		if ((e & c->f->sparse) &&
+		    (c->d->policy != EBB_DEFERRED || !hint_holds(c->f, e, ebb_child(c->f, e))))
 			violation(c, EBB_BAD_ENTRY, iova, level);
 		check_table(c, ebb_child(c->f, e), iova, level - 1);
 	}

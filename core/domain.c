@@ -7,26 +7,29 @@ _Static_assert(sizeof(struct ebb_table) == EBB_TABLE_SIZE, "a table is 4 KiB");
 _Static_assert(sizeof(struct ebb_domain) <= 4096, "the state of a domain is at most 4 KiB");
 _Static_assert(sizeof(struct ebb_gather) <= 4096, "a gather is at most 4 KiB");
 
-static int config_check(const struct ebb_format *f, const struct ebb_config *c, const struct ebb_platform *p)
+static int config_check(const struct ebb_format *f, const struct ebb_config *c,
+			const struct ebb_platform *p)
 {
 	if (!p->alloc_table || !p->free_tables || !p->grace_wait || !p->invalidate)
 		return EBB_ERR_INVALID;
 	if ((c->flags & EBB_NONSNOOPING) && !p->write_back)
 		return EBB_ERR_INVALID;
-	if ((unsigned)c->policy >= EBB_POLICIES || (unsigned)c->partial > EBB_PARTIAL_SPLIT || c->batch > EBB_BATCH_MAX)
+	if ((unsigned)c->policy >= EBB_POLICIES || (unsigned)c->partial > EBB_PARTIAL_SPLIT ||
+	    c->batch > EBB_BATCH_MAX)
 		return EBB_ERR_INVALID;
 	if (c->leaf_levels && !(c->leaf_levels & 1))
 		return EBB_ERR_INVALID;
 	if (c->levels < f->levels_min || c->levels > f->levels_max || (c->flags & ~f->flags) ||
 	    (c->leaf_levels & ~f->leaf_levels))
 		return EBB_ERR_UNSUPPORTED;
-	if (c->pa_width_lg2 && (c->pa_width_lg2 <= EBB_PAGE_LG2 || c->pa_width_lg2 > f->pa_width_lg2))
+	if (c->pa_width_lg2 &&
+	    (c->pa_width_lg2 <= EBB_PAGE_LG2 || c->pa_width_lg2 > f->pa_width_lg2))
 		return EBB_ERR_UNSUPPORTED;
 	return EBB_OK;
 }
 
-static void domain_setup(struct ebb_domain *d, const struct ebb_format *f, const struct ebb_config *c,
-			 const struct ebb_platform *p)
+static void domain_setup(struct ebb_domain *d, const struct ebb_format *f,
+			 const struct ebb_config *c, const struct ebb_platform *p)
 {
 	__builtin_memset(d, 0, sizeof(*d));
 	d->format = f;
@@ -44,7 +47,8 @@ static void domain_setup(struct ebb_domain *d, const struct ebb_format *f, const
 		d->pa_mask &= (1ull << c->pa_width_lg2) - 1;
 }
 
-int ebb_domain_init(struct ebb_domain *d, const struct ebb_config *config, const struct ebb_platform *platform)
+int ebb_domain_init(struct ebb_domain *d, const struct ebb_config *config,
+		    const struct ebb_platform *platform)
 {
 	const struct ebb_format *f = &ebb_vtdss;
 	struct ebb_table *root;
@@ -83,9 +87,12 @@ static struct ebb_table *list_join(struct ebb_table *list, struct ebb_table *res
 	return list;
 }
 
-/* Puts t, at `level`, and all below it in front of the list. Recursion is as deep as the tree: at most five. */
-static struct ebb_table *collect_tree(const struct ebb_format *f, struct ebb_table *t, unsigned level,
-				      struct ebb_table *list)
+/*
+ * Puts t, at `level`, and all below it in front of the list. Recursion is as deep as the tree: at
+ * most five.
+ */
+static struct ebb_table *collect_tree(const struct ebb_format *f, struct ebb_table *t,
+				      unsigned level, struct ebb_table *list)
 {
 	for (unsigned i = EBB_TABLE_ENTRIES; level > 0 && i-- > 0;) {
 		uint64_t e = t->entry[i];
@@ -129,7 +136,10 @@ const char *ebb_strerror(int error)
 		[-EBB_ERR_NO_MEMORY] = "no memory for a table",
 		[-EBB_ERR_UNSUPPORTED] = "not supported by this format or domain",
 	};
-	/* Compared as unsigned so that positive codes fail too; negating INT_MIN would overflow as int. */
+	/*
+	 * Compared as unsigned so that positive codes fail too; negating INT_MIN would overflow as
+	 * int.
+	 */
 	unsigned n = 0u - (unsigned)error;
 
 	return n < sizeof(text) / sizeof(text[0]) ? text[n] : "unknown error";

@@ -3,9 +3,10 @@
 #ifndef EBB_CORE_FORMAT_H
 #define EBB_CORE_FORMAT_H
 /*
- * What a table format must provide. A format is one constant object of this type, made of constants and pure functions
- * on 64-bit entries. The algorithms take a `const struct ebb_format *` that is a compile-time constant where it matters,
- * so that the compiler folds the constants and inlines the functions.
+ * What a table format must provide. A format is one constant object of this type, made of constants
+ * and pure functions on 64-bit entries. The algorithms take a `const struct ebb_format *` that is a
+ * compile-time constant where it matters, so that the compiler folds the constants and inlines the
+ * functions.
  *
  * States of an entry that refers to a table C. All are told apart by `state_bits`:
  *
@@ -14,7 +15,8 @@
  *   DEAD(C, owner)    not present, owner != 0: for hardware an empty entry
  *   0                 empty
  *
- * Bits outside state_bits may change under us: hardware sets the accessed bit, mappers set `known` and clear `sparse`.
+ * Bits outside state_bits may change under us: hardware sets the accessed bit, mappers set `known`
+ * and clear `sparse`.
  */
 #include "ebb.h"
 
@@ -30,8 +32,12 @@ struct ebb_format {
 	uint64_t present_bits; /* set in TABLE and FROZEN, clear in DEAD */
 	uint64_t owner_bits; /* software bits: who froze the entry */
 	unsigned owner_shift;
-	uint64_t known; /* software bit: the entry is known to be written back; always set where walks snoop */
-	/* The sparse hint: all that is not zero in the table is in one cache line. 0 if there are no bits for it. */
+	/* software bit: the entry is known to be written back; always set where walks snoop */
+	uint64_t known;
+	/*
+	 * The sparse hint: all that is not zero in the table is in one cache line. 0 if there are
+	 * no bits for it.
+	 */
 	uint64_t sparse; /* software bit: the hint holds */
 	unsigned line_shift; /* 6 more: the number of that line */
 	uint64_t plain_bits, plain; /* (e & plain_bits) == plain: TABLE, nothing special about it */

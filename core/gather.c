@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * The gather: what one caller has unmapped and not yet invalidated, and the candidates that came of it.
+ * The gather: what one caller has unmapped and not yet invalidated, and the candidates that came of
+ * it.
  *
- * Candidates stand in g->slots, a small open hash table of words. Only the owner of the gather stores there, and only
- * into a word that is 0; reclaimers, the owner among them, take a candidate by exchanging the word for 0. So a
- * candidate is processed once, nothing is locked, and the hot path, one page mapped and unmapped again and again, finds
- * its candidate already there: one load.
+ * Candidates stand in g->slots, a small open hash table of words. Only the owner of the gather
+ * stores there, and only into a word that is 0; reclaimers, the owner among them, take a candidate
+ * by exchanging the word for 0. So a candidate is processed once, nothing is locked, and the hot
+ * path, one page mapped and unmapped again and again, finds its candidate already there: one load.
  *
- * That load is enough. If the owner still sees its candidate after the fence of step 6, whoever takes the candidate
- * takes it later, and so scans the table after the owner's last store to it.
+ * That load is enough. If the owner still sees its candidate after the fence of step 6, whoever
+ * takes the candidate takes it later, and so scans the table after the owner's last store to it.
  */
 #include "internal.h"
 
@@ -66,11 +67,15 @@ ebb_iova ebb_error_iova(const struct ebb_gather *g)
 
 /* ---- ranges to invalidate ---- */
 
-void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last, enum ebb_invalidation kind)
+void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last,
+		     enum ebb_invalidation kind)
 {
 	struct ebb_span *s = &g->spans[g->nspans - 1];
 
-	/* Neighbours become one. Adding one to a last address cannot wrap: apertures are shorter than 64 bits. */
+	/*
+	 * Neighbours become one. Adding one to a last address cannot wrap: apertures are shorter
+	 * than 64 bits.
+	 */
 	if (g->nspans && first <= s->last.v + 1 && s->first.v <= last + 1) {
 		s->first.v = first < s->first.v ? first : s->first.v;
 		s->last.v = last > s->last.v ? last : s->last.v;
@@ -128,7 +133,8 @@ static bool slot_has(const struct ebb_gather *g, uint64_t cand)
 	unsigned h = slot_hash(cand);
 
 	for (unsigned i = 0; i < EBB_GATHER_SLOTS; i++) {
-		uint64_t s = __atomic_load_n(&g->slots[(h + i) % EBB_GATHER_SLOTS], __ATOMIC_RELAXED);
+		uint64_t s =
+			__atomic_load_n(&g->slots[(h + i) % EBB_GATHER_SLOTS], __ATOMIC_RELAXED);
 
 		if (s == cand)
 			return true;
@@ -150,7 +156,10 @@ bool ebb_slot_add(struct ebb_gather *g, uint64_t cand)
 			return true;
 		if (s)
 			continue;
-		/* Release: who takes it sees our stores to the table (step 6); pairs with the exchange in reclaim.c. */
+		/*
+		 * Release: who takes it sees our stores to the table (step 6); pairs with the
+		 * exchange in reclaim.c.
+		 */
 		__atomic_store_n(slot, cand, __ATOMIC_RELEASE);
 		g->nslots++;
 		return true;
@@ -171,7 +180,8 @@ void ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand)
 /* ---- sync ---- */
 
 /* Step 6, after the fence: is the line that held the leaf all zero? */
-EBB_INLINE bool looks_empty(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t touched)
+EBB_INLINE bool looks_empty(const struct ebb_format *f, enum ebb_policy policy,
+			    struct ebb_domain *d, uint64_t touched)
 {
 	unsigned level = ebb_cand_level(touched);
 	const struct ebb_table *t = NULL;
@@ -187,7 +197,8 @@ EBB_INLINE bool looks_empty(const struct ebb_format *f, enum ebb_policy policy, 
 			t = ebb_child(f, e);
 	}
 	if (t)
-		empty = ebb_line_is_zero(&t->entry[ebb_index(touched, level) & ~(EBB_LINE_ENTRIES - 1)]);
+		empty = ebb_line_is_zero(
+			&t->entry[ebb_index(touched, level) & ~(EBB_LINE_ENTRIES - 1)]);
 	ebb_look_leave(policy, d);
 	return empty;
 }
@@ -201,7 +212,8 @@ EBB_INLINE int look_at_touched(struct ebb_gather *g)
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t cand = cand_of_touched(g->touched[i]);
 
-		if (slot_has(g, cand) || !looks_empty(&ebb_vtdss, EBB_DEFERRED, g->domain, g->touched[i]))
+		if (slot_has(g, cand) ||
+		    !looks_empty(&ebb_vtdss, EBB_DEFERRED, g->domain, g->touched[i]))
 			continue;
 		ebb_slot_add_wait(g, cand);
 		if (ebb_unlikely(g->nslots >= g->domain->batch))
@@ -210,7 +222,9 @@ EBB_INLINE int look_at_touched(struct ebb_gather *g)
 	return freed;
 }
 
-/* Batch 0: the tables above follow, a level a round; the bound is for those that others keep busy. */
+/*
+ * Batch 0: the tables above follow, a level a round; the bound is for those that others keep busy.
+ */
 static EBB_COLD int reclaim_now(struct ebb_gather *g)
 {
 	unsigned looked = 1;

@@ -3,8 +3,9 @@
 #ifndef EBB_CORE_INTERNAL_H
 #define EBB_CORE_INTERNAL_H
 /*
- * What the core's files share: tables and entries, index arithmetic, read sections, and the functions that one file
- * offers to the others. "Step n" refers to the numbered argument at the top of reclaim.c.
+ * What the core's files share: tables and entries, index arithmetic, read sections, and the
+ * functions that one file offers to the others. "Step n" refers to the numbered argument at the top
+ * of reclaim.c.
  */
 #include "ebb.h"
 #include "format.h"
@@ -21,19 +22,19 @@ struct ebb_table {
 #define EBB_SPARES_MAX	 (2 * EBB_BATCH_MAX) /* spare tables that a gather keeps */
 #define EBB_POOL_MAX	 256u /* spare tables that a domain keeps besides */
 
-#define EBB_INLINE     static inline __attribute__((always_inline))
-#define EBB_COLD       __attribute__((noinline, cold))
-#define ebb_likely(x)  __builtin_expect(!!(x), 1)
+#define EBB_INLINE	static inline __attribute__((always_inline))
+#define EBB_COLD	__attribute__((noinline, cold))
+#define ebb_likely(x)	__builtin_expect(!!(x), 1)
 #define ebb_unlikely(x) __builtin_expect(!!(x), 0)
 
 /*
- * Calls fn(format, policy, ...) with both as constants, so that each combination gets its own specialised code.
- * A new format adds a case here.
+ * Calls fn(format, policy, ...) with both as constants, so that each combination gets its own
+ * specialised code. A new format adds a case here.
  */
-#define EBB_SPECIALISE(d, fn, ...)                                                  \
-	((d)->policy == EBB_DEFERRED ? fn(&ebb_vtdss, EBB_DEFERRED, __VA_ARGS__)    \
-	 : (d)->policy == EBB_NONE   ? fn(&ebb_vtdss, EBB_NONE, __VA_ARGS__)        \
-				     : fn(&ebb_vtdss, EBB_RWLOCK, __VA_ARGS__))
+#define EBB_SPECIALISE(d, fn, ...)                                                 \
+	((d)->policy == EBB_DEFERRED ? fn(&ebb_vtdss, EBB_DEFERRED, __VA_ARGS__) : \
+	 (d)->policy == EBB_NONE     ? fn(&ebb_vtdss, EBB_NONE, __VA_ARGS__) :     \
+				       fn(&ebb_vtdss, EBB_RWLOCK, __VA_ARGS__))
 
 /* ---- spans and indices ---- */
 
@@ -84,26 +85,35 @@ EBB_INLINE unsigned ebb_top(const struct ebb_domain *d)
 
 /* ---- entries ---- */
 
-/* A walk's load: pairs with the release of the CAS that installed or thawed the entry (steps 1 and 2). */
+/*
+ * A walk's load: pairs with the release of the CAS that installed or thawed the entry (steps 1 and
+ * 2).
+ */
 EBB_INLINE uint64_t ebb_load(const uint64_t *ep)
 {
 	return __atomic_load_n(ep, __ATOMIC_ACQUIRE);
 }
 
-/* A leaf's store (steps 3 and 5); what orders it is the end of the read section and the fence in the invalidation. */
+/*
+ * A leaf's store (steps 3 and 5); what orders it is the end of the read section and the fence in
+ * the invalidation.
+ */
 EBB_INLINE void ebb_store(uint64_t *ep, uint64_t e)
 {
 	__atomic_store_n(ep, e, __ATOMIC_RELAXED);
 }
 
-/* Every claim on a table entry. Release: what the new state refers to is complete; acquire: so is what we go on with. */
+/*
+ * Every claim on a table entry. Release: what the new state refers to is complete; acquire: so is
+ * what we go on with.
+ */
 EBB_INLINE bool ebb_cas(uint64_t *ep, uint64_t *old, uint64_t new)
 {
 	return __atomic_compare_exchange_n(ep, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 /* Statistics: written by one thread, read by any. */
-#define ebb_count(p, n)                                                                       \
+#define ebb_count(p, n) \
 	__atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (n), __ATOMIC_RELAXED)
 
 EBB_INLINE struct ebb_table *ebb_child(const struct ebb_format *f, uint64_t e)
@@ -133,7 +143,10 @@ static inline bool ebb_table_is_zero(const struct ebb_table *t)
 	return true;
 }
 
-/* Where walks do not snoop: makes entries visible to the device. Always inside the section that stored them (step 3). */
+/*
+ * Where walks do not snoop: makes entries visible to the device. Always inside the section that
+ * stored them (step 3).
+ */
 EBB_INLINE void ebb_write_back(const struct ebb_domain *d, const uint64_t *ep, unsigned entries)
 {
 	if (ebb_unlikely(d->flags & EBB_NONSNOOPING))
@@ -141,10 +154,11 @@ EBB_INLINE void ebb_write_back(const struct ebb_domain *d, const uint64_t *ep, u
 }
 
 /*
- * The entry that refers to the table at `level` on the way to iova, or NULL if the way there is broken. Needs level < top.
- * Passes FROZEN entries, as unmap may (step 4).
+ * The entry that refers to the table at `level` on the way to iova, or NULL if the way there is
+ * broken. Needs level < top. Passes FROZEN entries, as unmap may (step 4).
  */
-EBB_INLINE uint64_t *ebb_walk_to(const struct ebb_format *f, const struct ebb_domain *d, uint64_t iova, unsigned level)
+EBB_INLINE uint64_t *ebb_walk_to(const struct ebb_format *f, const struct ebb_domain *d,
+				 uint64_t iova, unsigned level)
 {
 	struct ebb_table *t = d->root;
 
@@ -159,11 +173,11 @@ EBB_INLINE uint64_t *ebb_walk_to(const struct ebb_format *f, const struct ebb_do
 }
 
 /*
- * The lowest linked table on the way to iova, its level in *level, and the entry for iova in it (empty, dead or a leaf)
- * in *e.
+ * The lowest linked table on the way to iova, its level in *level, and the entry for iova in it
+ * (empty, dead or a leaf) in *e.
  */
-EBB_INLINE struct ebb_table *ebb_walk_down(const struct ebb_format *f, const struct ebb_domain *d, uint64_t iova,
-					   unsigned *level, uint64_t *e)
+EBB_INLINE struct ebb_table *ebb_walk_down(const struct ebb_format *f, const struct ebb_domain *d,
+					   uint64_t iova, unsigned *level, uint64_t *e)
 {
 	struct ebb_table *t = d->root;
 	unsigned l = ebb_top(d);
@@ -198,7 +212,10 @@ EBB_INLINE void ebb_rw_read_unlock(struct ebb_domain *d)
 	__atomic_fetch_sub(&d->rwlock, 1, __ATOMIC_RELEASE);
 }
 
-/* The section of map and unmap. Policy none needs none: nobody else frees a table on the way to a caller's own range. */
+/*
+ * The section of map and unmap. Policy none needs none: nobody else frees a table on the way to a
+ * caller's own range.
+ */
 EBB_INLINE void ebb_section_enter(enum ebb_policy policy, struct ebb_domain *d)
 {
 	if (policy == EBB_DEFERRED)
@@ -226,7 +243,9 @@ EBB_INLINE void ebb_look_leave(enum ebb_policy policy, struct ebb_domain *d)
 	ebb_section_leave(policy == EBB_NONE ? EBB_DEFERRED : policy, d);
 }
 
-/* The section of those that unlink tables: the same but for rwlock, where it excludes all others. */
+/*
+ * The section of those that unlink tables: the same but for rwlock, where it excludes all others.
+ */
 EBB_INLINE void ebb_unlink_enter(enum ebb_policy policy, struct ebb_domain *d)
 {
 	if (policy == EBB_RWLOCK)
@@ -257,11 +276,15 @@ EBB_INLINE unsigned ebb_cand_level(uint64_t cand)
 
 /* ---- gather.c ---- */
 
-/* Remembers to invalidate [first, last]. There must be room: ebb_gather_room() before, outside sections. */
-void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last, enum ebb_invalidation kind);
 /*
- * Invalidates what is remembered, at least one span, and passes the unlinked tables on. The token covers all
- * invalidations of this gather before it.
+ * Remembers to invalidate [first, last]. There must be room: ebb_gather_room() before, outside
+ * sections.
+ */
+void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last,
+		     enum ebb_invalidation kind);
+/*
+ * Invalidates what is remembered, at least one span, and passes the unlinked tables on. The token
+ * covers all invalidations of this gather before it.
  */
 ebb_token ebb_gather_flush(struct ebb_gather *g);
 /* Syncs if a step of unmap might find no room for what it has to remember. Outside sections. */
@@ -273,7 +296,10 @@ void ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand);
 
 /* ---- table.c: the life of a table ---- */
 
-/* Makes sure that the gather has `want` spare tables: EBB_OK, EBB_ERR_NO_MEMORY or EBB_ERR_PA_WIDTH. Outside sections. */
+/*
+ * Makes sure that the gather has `want` spare tables: EBB_OK, EBB_ERR_NO_MEMORY or
+ * EBB_ERR_PA_WIDTH. Outside sections.
+ */
 int ebb_spares_fill(struct ebb_gather *g, unsigned long want);
 /* Gives away the spares that the gather should not keep: all but `keep`. */
 void ebb_spares_shed(struct ebb_gather *g, unsigned keep);
@@ -282,11 +308,16 @@ void ebb_spare_put(struct ebb_gather *g, struct ebb_table *t);
 /* Accounts for a table that is about to be linked at `level`, or was just unlinked from there. */
 void ebb_table_linked(struct ebb_gather *g, struct ebb_table *t, unsigned level);
 void ebb_table_unlinked(struct ebb_gather *g, struct ebb_table *t, unsigned level);
-/* unlinked -> flushed: the tables wait for a grace period now (policy rwlock: are free). The token is the proof. */
+/*
+ * unlinked -> flushed: the tables wait for a grace period now (policy rwlock: are free). The token
+ * is the proof.
+ */
 void ebb_tables_flushed(struct ebb_gather *g, struct ebb_table *list, ebb_token token);
 /* Takes the tables that wait for a grace period; `all`: those of every gather. */
 struct ebb_table *ebb_pending_take(struct ebb_gather *g, bool all);
-/* After the grace period: they become spares, go to the pool or to the platform. Returns how many. */
+/*
+ * After the grace period: they become spares, go to the pool or to the platform. Returns how many.
+ */
 int ebb_tables_free(struct ebb_gather *g, struct ebb_table *list);
 /* Waits for a grace period and frees what waits for it. */
 int ebb_pending_free(struct ebb_gather *g, bool all);
@@ -303,12 +334,17 @@ bool ebb_any_leaf(struct ebb_domain *d, uint64_t iova, uint64_t last, uint64_t *
 
 /* ---- reclaim.c ---- */
 
-/* One batch of candidates, of every gather if `steal`. Returns tables freed; *looked: candidates processed. */
+/*
+ * One batch of candidates, of every gather if `steal`. Returns tables freed; *looked: candidates
+ * processed.
+ */
 int ebb_reclaim_batch(struct ebb_gather *g, bool steal, unsigned *looked);
 
 /* ---- rwlock.c ---- */
 
-/* Unlinks and frees the empty tables on the way to iova. False: there are none. Outside sections. */
+/*
+ * Unlinks and frees the empty tables on the way to iova. False: there are none. Outside sections.
+ */
 bool ebb_rw_prune(struct ebb_gather *g, uint64_t iova);
 
 /* ---- locks of the cold paths ---- */

@@ -3,14 +3,16 @@
 /*
  * Map: steps 1 to 3 of the protocol.
  *
- * A range is mapped in runs: neighbouring leaves of one size in one table. A run is one walk from the root in one read
- * section, which installs missing tables, thaws frozen ones and stores the leaves. It changes nothing if it cannot be finished:
- * the spare tables that it needs are there before the first is installed.
+ * A range is mapped in runs: neighbouring leaves of one size in one table. A run is one walk from
+ * the root in one read section, which installs missing tables, thaws frozen ones and stores the
+ * leaves. It changes nothing if it cannot be finished: the spare tables that it needs are there
+ * before the first is installed.
  *
- * A range of one run is mapped at once. A longer one is walked twice. The first pass, which changes nothing, finds what is in
- * the way and counts the missing tables, and these are all allocated before the second pass begins. So under policies
- * none and rwlock, whose shared tables do not vanish in between, the second pass cannot fail. Under deferred and rwlock
- * a table that was counted as present may be freed by then; the second pass then allocates again and, if that fails,
+ * A range of one run is mapped at once. A longer one is walked twice. The first pass, which changes
+ * nothing, finds what is in the way and counts the missing tables, and these are all allocated
+ * before the second pass begins. So under policies none and rwlock, whose shared tables do not
+ * vanish in between, the second pass cannot fail. Under deferred and rwlock a table that was
+ * counted as present may be freed by then; the second pass then allocates again and, if that fails,
  * undoes what it did.
  */
 #include "internal.h"
@@ -34,8 +36,12 @@ struct job {
 	unsigned prot;
 };
 
-/* The next run: the largest leaf that fits here, as often as it fits into the table and the rest of the range. */
-EBB_INLINE struct run next_run(const struct ebb_domain *d, uint64_t iova, uint64_t last, uint64_t pa)
+/*
+ * The next run: the largest leaf that fits here, as often as it fits into the table and the rest of
+ * the range.
+ */
+EBB_INLINE struct run next_run(const struct ebb_domain *d, uint64_t iova, uint64_t last,
+			       uint64_t pa)
 {
 	struct run r = { .iova = iova, .pa = pa };
 	uint64_t left = last - iova + 1, n;
@@ -61,24 +67,27 @@ EBB_INLINE uint64_t run_bytes(const struct run *r)
 }
 
 /*
- * Where walks do not snoop: the entry is in memory before anyone says so. The CAS leaves alone whatever else has
- * happened to the entry meanwhile; the table itself cannot have been replaced, for we are in a section (step 2).
+ * Where walks do not snoop: the entry is in memory before anyone says so. The CAS leaves alone
+ * whatever else has happened to the entry meanwhile; the table itself cannot have been replaced,
+ * for we are in a section (step 2).
  */
-static EBB_COLD void settle_known(const struct ebb_format *f, struct ebb_domain *d, uint64_t *ep, uint64_t e)
+static EBB_COLD void settle_known(const struct ebb_format *f, struct ebb_domain *d, uint64_t *ep,
+				  uint64_t e)
 {
 	uint64_t pa = e & f->pa_bits;
 
 	if (!(d->flags & EBB_NONSNOOPING))
 		return;
 	ebb_write_back(d, ep, 1);
-	while ((e & f->pa_bits) == pa && (e & f->present_bits) == f->present_bits && !(e & f->known))
+	while ((e & f->pa_bits) == pa && (e & f->present_bits) == f->present_bits &&
+	       !(e & f->known))
 		if (ebb_cas(ep, &e, e | f->known))
 			return;
 }
 
 /*
- * The sparse hint for the table at `level` on the way to a run: the line of it that the run is going to write, if that
- * is one line only.
+ * The sparse hint for the table at `level` on the way to a run: the line of it that the run is
+ * going to write, if that is one line only.
  */
 static uint64_t run_hint(const struct ebb_format *f, const struct run *r, unsigned level)
 {
@@ -90,8 +99,9 @@ static uint64_t run_hint(const struct ebb_format *f, const struct run *r, unsign
 }
 
 /*
- * Before something is stored into the table below e, in entries i to i + n - 1 that were zero: does a hint in e stop being
- * true? What is not zero there is in the line of the hint, so walking through never needs this test.
+ * Before something is stored into the table below e, in entries i to i + n - 1 that were zero: does
+ * a hint in e stop being true? What is not zero there is in the line of the hint, so walking
+ * through never needs this test.
  */
 EBB_INLINE bool hint_misses(const struct ebb_format *f, uint64_t e, unsigned i, unsigned n)
 {
@@ -109,13 +119,14 @@ static EBB_COLD void hint_clear(const struct ebb_format *f, uint64_t *ep)
 }
 
 /* Step 1: installs a spare table. On failure the entry as it is now is in *e. */
-static bool install(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r,
-		    uint64_t *ep, unsigned level, uint64_t *e)
+static bool install(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+		    const struct run *r, uint64_t *ep, unsigned level, uint64_t *e)
 {
 	struct ebb_gather *g = j->g;
 	struct ebb_domain *d = g->domain;
 	struct ebb_table *t = ebb_spare_take(g);
-	uint64_t new = ebb_state_table(f, ebb_hot_pa(t).v) | (d->flags & EBB_NONSNOOPING ? 0 : f->known);
+	uint64_t new =
+		ebb_state_table(f, ebb_hot_pa(t).v) | (d->flags & EBB_NONSNOOPING ? 0 : f->known);
 
 	if (policy == EBB_DEFERRED)
 		new |= run_hint(f, r, level - 1);
@@ -128,7 +139,8 @@ static bool install(const struct ebb_format *f, enum ebb_policy policy, struct j
 		return false;
 	}
 	if (policy == EBB_RWLOCK) {
-		struct ebb_table *parent = (struct ebb_table *)((uintptr_t)ep & ~(uintptr_t)(EBB_TABLE_SIZE - 1));
+		struct ebb_table *parent =
+			(struct ebb_table *)((uintptr_t)ep & ~(uintptr_t)(EBB_TABLE_SIZE - 1));
 
 		__atomic_fetch_add(&ebb_hot_desc(parent)->count, 1, __ATOMIC_RELAXED);
 	}
@@ -136,7 +148,10 @@ static bool install(const struct ebb_format *f, enum ebb_policy policy, struct j
 	return true;
 }
 
-/* Step 2: makes a FROZEN or DEAD entry a plain one again. On failure the entry as it is now is in *e. */
+/*
+ * Step 2: makes a FROZEN or DEAD entry a plain one again. On failure the entry as it is now is in
+ * *e.
+ */
 static bool thaw(const struct ebb_format *f, struct job *j, uint64_t *ep, uint64_t *e)
 {
 	bool dead = !(*e & f->present_bits);
@@ -153,22 +168,28 @@ static bool thaw(const struct ebb_format *f, struct job *j, uint64_t *ep, uint64
 }
 
 /*
- * The entry that the walk met at `level` is not a plain one. Makes it refer to a table: EBB_OK and the entry in *ep_e,
- * or RUN_SPARES with nothing changed, or EBB_ERR_MAPPED. `up` refers to the table that ep is in, NULL for the root.
+ * The entry that the walk met at `level` is not a plain one. Makes it refer to a table: EBB_OK and
+ * the entry in *ep_e, or RUN_SPARES with nothing changed, or EBB_ERR_MAPPED. `up` refers to the
+ * table that ep is in, NULL for the root.
  */
-static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r,
-				 uint64_t *up, uint64_t *ep, unsigned level, uint64_t *e)
+static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+				 const struct run *r, uint64_t *up, uint64_t *ep, unsigned level,
+				 uint64_t *e)
 {
 	for (;;) {
 		if (ebb_owner(f, *e)) {
 			if (!thaw(f, j, ep, e))
 				continue;
 		} else if (!*e) {
-			/* All that the run can need from here down, so that it cannot fail half-way. */
+			/*
+			 * All that the run can need from here down, so that it cannot fail
+			 * half-way.
+			 */
 			j->need = level - r->level;
 			if (j->g->nspare < j->need)
 				return RUN_SPARES;
-			if (policy == EBB_DEFERRED && up && hint_misses(f, ebb_load(up), ebb_index(r->iova, level), 1))
+			if (policy == EBB_DEFERRED && up &&
+			    hint_misses(f, ebb_load(up), ebb_index(r->iova, level), 1))
 				hint_clear(f, up);
 			if (!install(f, policy, j, r, ep, level, e))
 				continue;
@@ -182,7 +203,8 @@ static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy pol
 }
 
 /* Something is in one of the slots of a run. */
-static EBB_COLD int run_blocked(const struct ebb_format *f, struct job *j, const struct run *r, uint64_t e, unsigned i)
+static EBB_COLD int run_blocked(const struct ebb_format *f, struct job *j, const struct run *r,
+				uint64_t e, unsigned i)
 {
 	if (!f->is_leaf(e, r->level))
 		return RUN_DISPLACE;
@@ -191,7 +213,8 @@ static EBB_COLD int run_blocked(const struct ebb_format *f, struct job *j, const
 }
 
 /* Maps one run, inside a section. Everything or nothing. */
-EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r)
+EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+			 const struct run *r)
 {
 	struct ebb_domain *d = j->g->domain;
 	struct ebb_table *t = d->root;
@@ -218,7 +241,8 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 		if (ebb_unlikely(e))
 			return run_blocked(f, j, r, e, i);
 	}
-	if (policy == EBB_DEFERRED && ebb_unlikely(hint_misses(f, up_e, ebb_index(r->iova, r->level), r->n)))
+	if (policy == EBB_DEFERRED &&
+	    ebb_unlikely(hint_misses(f, up_e, ebb_index(r->iova, r->level), r->n)))
 		hint_clear(f, up);
 	for (unsigned i = 0; i < r->n; i++, pa += ebb_entry_span(r->level))
 		ebb_store(&slot[i], f->leaf(pa, r->level, j->prot)); /* step 3 */
@@ -228,7 +252,8 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 	return EBB_OK;
 }
 
-EBB_INLINE int run_map(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r)
+EBB_INLINE int run_map(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+		       const struct run *r)
 {
 	int ret;
 
@@ -264,8 +289,8 @@ static void survey_missing(struct survey *s, const struct run *r, unsigned prese
 	s->before_missing = present;
 }
 
-static int survey_run(const struct ebb_format *f, enum ebb_policy policy, struct job *j, const struct run *r,
-		      struct survey *s)
+static int survey_run(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+		      const struct run *r, struct survey *s)
 {
 	struct ebb_domain *d = j->g->domain;
 	struct ebb_table *t = d->root;
@@ -294,13 +319,16 @@ static int survey_run(const struct ebb_format *f, enum ebb_policy policy, struct
 	ebb_section_leave(policy, d);
 	if (ret == RUN_DISPLACE) {
 		s->displaces = true;
-		ret = ebb_any_leaf(d, r->iova, r->iova + run_bytes(r) - 1, &j->at) ? EBB_ERR_MAPPED : EBB_OK;
+		ret = ebb_any_leaf(d, r->iova, r->iova + run_bytes(r) - 1, &j->at) ?
+			      EBB_ERR_MAPPED :
+			      EBB_OK;
 	}
 	survey_missing(s, r, l);
 	return ret;
 }
 
-static int survey_range(const struct ebb_format *f, enum ebb_policy policy, struct job *j, struct survey *s)
+static int survey_range(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+			struct survey *s)
 {
 	uint64_t iova = j->iova, pa = j->pa;
 
@@ -326,9 +354,10 @@ static int survey(const struct ebb_format *f, enum ebb_policy policy, struct job
 		return ret;
 	if (s.displaces) {
 		/*
-		 * Empty tables stand where large leaves are to go. They leave the tree before the leaves are stored, and
-		 * the device forgets them: it must not find an old, empty table in its walk cache when the map is complete.
-		 * Tables for small pages at the ends of the range may go with them, so count once more.
+		 * Empty tables stand where large leaves are to go. They leave the tree before the
+		 * leaves are stored, and the device forgets them: it must not find an old, empty
+		 * table in its walk cache when the map is complete. Tables for small pages at the
+		 * ends of the range may go with them, so count once more.
 		 */
 		ebb_sync(j->g);
 		ebb_clear_range(j->g, j->iova, j->last);
@@ -341,8 +370,12 @@ static int survey(const struct ebb_format *f, enum ebb_policy policy, struct job
 
 /* ---- failure ---- */
 
-/* An empty table may have lost its candidate when we thawed it or installed it: the lowest on the way is one again. */
-static void remember_path(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova)
+/*
+ * An empty table may have lost its candidate when we thawed it or installed it: the lowest on the
+ * way is one again.
+ */
+static void remember_path(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			  uint64_t iova)
 {
 	struct ebb_domain *d = g->domain;
 	unsigned level;
@@ -360,8 +393,8 @@ static void remember_path(const struct ebb_format *f, enum ebb_policy policy, st
 }
 
 /* Undoes a failed map: `done` is the first IOVA that was not mapped. */
-static EBB_COLD void undo(const struct ebb_format *f, enum ebb_policy policy, struct job *j, uint64_t iova,
-			  uint64_t done)
+static EBB_COLD void undo(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+			  uint64_t iova, uint64_t done)
 {
 	struct ebb_gather *g = j->g;
 	unsigned looked = 1;
@@ -371,7 +404,9 @@ static EBB_COLD void undo(const struct ebb_format *f, enum ebb_policy policy, st
 	remember_path(f, policy, g, done);
 	ebb_sync(g);
 	if (policy == EBB_DEFERRED) {
-		/* A round for each level: tables allocated by the failed call do not stay linked. */
+		/*
+		 * A round for each level: tables allocated by the failed call do not stay linked.
+		 */
 		for (unsigned i = 0; i < 2 * g->domain->levels && looked && g->nslots; i++)
 			ebb_reclaim_batch(g, false, &looked);
 	}
@@ -399,7 +434,8 @@ static int map_runs(const struct ebb_format *f, enum ebb_policy policy, struct j
 		j->iova += run_bytes(&r);
 		j->pa += run_bytes(&r);
 	}
-	return ret == RUN_DISPLACE ? EBB_ERR_MAPPED : ret; /* only if the ownership rule was broken since the survey */
+	/* only if the ownership rule was broken since the survey */
+	return ret == RUN_DISPLACE ? EBB_ERR_MAPPED : ret;
 }
 
 /* Everything that one run with the tables at hand could not do. */
@@ -425,15 +461,16 @@ static EBB_COLD void map_notify(struct ebb_gather *g, uint64_t iova, uint64_t la
 	struct ebb_span span = { { iova }, { last }, EBB_WIDE };
 
 	/*
-	 * The device may have cached that entries on the way were not present, and another caller may have made them present
-	 * a moment ago without having got here yet. So always wide (facts: VT-d CAP.CM, specification section 6.1).
+	 * The device may have cached that entries on the way were not present, and another caller
+	 * may have made them present a moment ago without having got here yet. So always wide
+	 * (facts: VT-d CAP.CM, specification section 6.1).
 	 */
 	d->platform.invalidate(d->platform.ctx, &span, 1);
 	ebb_count(&g->counters.wide_invalidations, 1u);
 }
 
-EBB_INLINE int map_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova,
-			 uint64_t last, uint64_t pa, unsigned prot)
+EBB_INLINE int map_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			 uint64_t iova, uint64_t last, uint64_t pa, unsigned prot)
 {
 	struct job j = { .g = g, .iova = iova, .last = last, .pa = pa, .prot = prot };
 	struct run r = next_run(g->domain, iova, last, pa);
@@ -451,9 +488,11 @@ EBB_INLINE int map_range(const struct ebb_format *f, enum ebb_policy policy, str
 }
 
 /* The one cause that makes these arguments wrong. */
-EBB_INLINE int map_error(const struct ebb_domain *d, uint64_t iova, uint64_t pa, uint64_t len, unsigned prot)
+EBB_INLINE int map_error(const struct ebb_domain *d, uint64_t iova, uint64_t pa, uint64_t len,
+			 unsigned prot)
 {
-	if (!len || !(prot & (EBB_READ | EBB_WRITE)) || (prot & ~(EBB_READ | EBB_WRITE | EBB_SNOOP)))
+	if (!len || !(prot & (EBB_READ | EBB_WRITE)) ||
+	    (prot & ~(EBB_READ | EBB_WRITE | EBB_SNOOP)))
 		return EBB_ERR_INVALID;
 	if ((iova | pa | len) & (EBB_TABLE_SIZE - 1))
 		return EBB_ERR_MISALIGNED;

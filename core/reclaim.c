@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * Policy deferred: how an empty table leaves the tree while others map, unmap and walk, without a lock.
+ * Policy deferred: how an empty table leaves the tree while others map, unmap and walk, without a
+ * lock.
  *
- * Entry E of table P refers to table C. E is one word: 0, TABLE(C), FROZEN(C, o), DEAD(C, o) or a leaf. An empty table is
- * 512 zero words. o != 0 is the number of the reclaimer that froze E, its own for as long as a batch lasts. Hardware
- * takes FROZEN for TABLE and DEAD for 0.
+ * Entry E of table P refers to table C. E is one word: 0, TABLE(C), FROZEN(C, o), DEAD(C, o) or a
+ * leaf. An empty table is 512 zero words. o != 0 is the number of the reclaimer that froze E, its
+ * own for as long as a batch lasts. Hardware takes FROZEN for TABLE and DEAD for 0.
  *
  * The steps, in the numbers that the code cites. map, in one read section (map.c):
  *
- *  1. Walk by loads. E = 0: leave, get a zeroed table T, enter anew, walk again from the root, CAS(E, 0 -> TABLE(T)).
- *     A lost CAS goes on with what is there.
+ *  1. Walk by loads. E = 0: leave, get a zeroed table T, enter anew, walk again from the root,
+ *     CAS(E, 0 -> TABLE(T)). A lost CAS goes on with what is there.
  *  2. E is FROZEN or DEAD: thaw it, CAS(E -> TABLE(C)). A lost CAS looks again.
  *  3. Store the leaf, write back where walks do not snoop, leave. Only then is the map complete.
  *
@@ -18,54 +19,65 @@
  *
  *  4. Walk to the own leaf. On the way E is TABLE or FROZEN, and stays so.
  *  5. Store 0, remember the table as touched, leave.
- *  6. Invalidate; the invalidation is a full fence. After it, in a new section, look at the cache line that held the leaf: all
- *     zero, and the table is a candidate.
+ *  6. Invalidate; the invalidation is a full fence. After it, in a new section, look at the cache
+ *     line that held the leaf: all zero, and the table is a candidate.
  *
  * reclaim, for a batch of candidates (this file):
  *
- *  7. In a section each: walk to E. Not TABLE, or C not all zero: drop. CAS(E, TABLE(C) -> FROZEN(C, o)).
+ *  7. In a section each: walk to E. Not TABLE, or C not all zero: drop. CAS(E, TABLE(C) ->
+ *     FROZEN(C, o)).
  *  8. One grace period for the batch.
- *  9. In a section each: walk again. E is not FROZEN(C, o): drop. C not all zero: CAS(E, FROZEN(C, o) -> TABLE(C)), and if that
- *     succeeded look again: all zero now, it is a candidate again. C all zero: CAS(E, FROZEN(C, o) -> DEAD(C, o)), write back.
+ *  9. In a section each: walk again. E is not FROZEN(C, o): drop. C not all zero: CAS(E, FROZEN(C,
+ *     o) -> TABLE(C)), and if that succeeded look again: all zero now, it is a candidate again. C
+ *     all zero: CAS(E, FROZEN(C, o) -> DEAD(C, o)), write back.
  * 10. Wide invalidation of the spans of the dead; wait for its token.
- * 11. In a section each: walk again, CAS(E, DEAD(C, o) -> 0), write back. Lost: drop. C is unlinked, and P a candidate.
- * 12. After another grace period, which a later batch's step 8 may be, nobody holds C, and it is free.
+ * 11. In a section each: walk again, CAS(E, DEAD(C, o) -> 0), write back. Lost: drop. C is
+ *     unlinked, and P a candidate.
+ * 12. After another grace period, which a later batch's step 8 may be, nobody holds C, and it is
+ *     free.
  *
  * Why nothing is lost and nothing used after it is free:
  *
- *  a. A map that completes is found by software. Its leaf is stored into C in a section in which E was seen, or made,
- *     TABLE(C) (1, 2). If a reclaimer froze E before that, the mapper thawed it: the reclaimer's next CAS fails, for o in it
- *     tells its own freeze from any later one. If it froze E after that, its grace period (8) waits for the section, and
- *     the second scan (9) sees the leaf. E is DEAD only after that scan, and from DEAD the only way back to a mapping
- *     is the thaw of C itself, which again makes the reclaimer's CAS (11) fail.
- *  b. A map that completes is found by the device. Whatever entry the device has cached for E refers to C, or to nothing, as
- *     long as C is linked. Were E made 0 at once, a mapper could link T there and complete while the device still walks C
- *     from its walk cache. From DEAD it can only revive C, which the device may well know. E becomes 0 after the wide
- *     invalidation (10, 11), when the device has forgotten C and, E being not present, cannot have learnt it again.
- *  c. No caller touches a free table. It can have reached C only through E, in a section that began before E became
- *     0 (11); step 12 waits for it. A reclaimer walks anew in every section, and never goes on with an old pointer.
- *  d. A free table is all zero. It was at the scan in step 9, after a grace period in which E was FROZEN throughout; who stored a
- *     leaf since has thawed E first, and then step 11 fails.
- *  e. It is freed once. All who take C out of E, a reclaimer in step 11 or the owner of the whole span (unmap.c), do so by
- *     replacing E atomically, and exactly one of them gets it.
- *  f. No empty table is forgotten. Whoever cleared the last leaf of C looks at its line after a full fence (6), so of several
- *     who clear the last leaves of one line at least one sees them all gone. A candidate is dropped only if C holds an
- *     entry, whose owner will look in its turn; if E is gone or DEAD, so that someone else is about to free C or revive it
- *     for a mapping; or if E is FROZEN by another reclaimer, who looks at C once more when it thaws E (9). A mapper
+ *  a. A map that completes is found by software. Its leaf is stored into C in a section in which E
+ *     was seen, or made, TABLE(C) (1, 2). If a reclaimer froze E before that, the mapper thawed it:
+ *     the reclaimer's next CAS fails, for o in it tells its own freeze from any later one. If it
+ *     froze E after that, its grace period (8) waits for the section, and the second scan (9) sees
+ *     the leaf. E is DEAD only after that scan, and from DEAD the only way back to a mapping is the
+ *     thaw of C itself, which again makes the reclaimer's CAS (11) fail.
+ *  b. A map that completes is found by the device. Whatever entry the device has cached for E
+ *     refers to C, or to nothing, as long as C is linked. Were E made 0 at once, a mapper could
+ *     link T there and complete while the device still walks C from its walk cache. From DEAD it
+ *     can only revive C, which the device may well know. E becomes 0 after the wide invalidation
+ *     (10, 11), when the device has forgotten C and, E being not present, cannot have learnt it
+ *     again.
+ *  c. No caller touches a free table. It can have reached C only through E, in a section that began
+ *     before E became 0 (11); step 12 waits for it. A reclaimer walks anew in every section, and
+ *     never goes on with an old pointer.
+ *  d. A free table is all zero. It was at the scan in step 9, after a grace period in which E was
+ *     FROZEN throughout; who stored a leaf since has thawed E first, and then step 11 fails.
+ *  e. It is freed once. All who take C out of E, a reclaimer in step 11 or the owner of the whole
+ *     span (unmap.c), do so by replacing E atomically, and exactly one of them gets it.
+ *  f. No empty table is forgotten. Whoever cleared the last leaf of C looks at its line after a
+ *     full fence (6), so of several who clear the last leaves of one line at least one sees them
+ *     all gone. A candidate is dropped only if C holds an entry, whose owner will look in its turn;
+ *     if E is gone or DEAD, so that someone else is about to free C or revive it for a mapping; or
+ *     if E is FROZEN by another reclaimer, who looks at C once more when it thaws E (9). A mapper
  *     that thaws E and then fails makes C a candidate itself (map.c).
+ *  g. The sparse hint in E says that all that is not zero in C is in one line, so that a scan reads
+ *     one line. It is set when E is made TABLE(T) of a zeroed T that its mapper is going to write
+ *     in that line only. Who stores elsewhere in C clears it first, in the section in which he saw
+ *     E, and E cannot become DEAD, nor the hint be set again, before that section has ended (8). So
+ *     at the scan of step 9 either the hint is true, or its breaker has thawed E and the CAS fails.
  *
- *  g. The sparse hint in E says that all that is not zero in C is in one line, so that a scan reads one line. It is set when E is made
- *     TABLE(T) of a zeroed T that its mapper is going to write in that line only. Who stores elsewhere in C clears it
- *     first, in the section in which he saw E, and E cannot become DEAD, nor the hint be set again, before that section
- *     has ended (8). So at the scan of step 9 either the hint is true, or its breaker has thawed E and the CAS fails.
- *
- * Bits that hardware or mappers may change in E meanwhile (accessed, known, the hint) do not count as a change:
- * comparisons ignore them and each CAS carries them over. docs/protocol.md has the longer version, and what the models prove.
+ * Bits that hardware or mappers may change in E meanwhile (accessed, known, the hint) do not count
+ * as a change: comparisons ignore them and each CAS carries them over. docs/protocol.md has the
+ * longer version, and what the models prove.
  */
 #include "internal.h"
 
 /* Replaces E by `to`, plus what it has of `carry`, if its state is `from`. */
-EBB_INLINE bool change_state(const struct ebb_format *f, uint64_t *ep, uint64_t from, uint64_t to, uint64_t carry)
+EBB_INLINE bool change_state(const struct ebb_format *f, uint64_t *ep, uint64_t from, uint64_t to,
+			     uint64_t carry)
 {
 	uint64_t e = ebb_load(ep);
 
@@ -101,8 +113,8 @@ static unsigned owner_take(const struct ebb_format *f, struct ebb_domain *d)
 		unsigned o = (unsigned)__builtin_ctz(usable & ~taken);
 
 		/* Acquire: pairs with owner_give(); no entry carries the number any more. */
-		if (__atomic_compare_exchange_n(&d->owners, &taken, taken | (1u << o), true, __ATOMIC_ACQUIRE,
-						__ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&d->owners, &taken, taken | (1u << o), true,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			return o;
 	}
 	return 0;
@@ -115,7 +127,10 @@ static void owner_give(struct ebb_domain *d, unsigned o)
 
 /* ---- the batch ---- */
 
-/* Keeps the batch sorted, so that neighbouring spans are invalidated as one. The slots come nearly in order. */
+/*
+ * Keeps the batch sorted, so that neighbouring spans are invalidated as one. The slots come nearly
+ * in order.
+ */
 static void work_insert(struct ebb_gather *g, unsigned n, uint64_t cand)
 {
 	unsigned i = n;
@@ -125,7 +140,8 @@ static void work_insert(struct ebb_gather *g, unsigned n, uint64_t cand)
 	g->work[i].cand = cand;
 }
 
-static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsigned n, unsigned *left)
+static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsigned n,
+			   unsigned *left)
 {
 	*left = 0;
 	for (unsigned i = 0; i < EBB_GATHER_SLOTS; i++) {
@@ -137,7 +153,10 @@ static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsign
 			++*left;
 			continue;
 		}
-		/* Acquire: pairs with the release in ebb_slot_add(), so that the scan sees what the unmapper stored (6). */
+		/*
+		 * Acquire: pairs with the release in ebb_slot_add(), so that the scan sees what the
+		 * unmapper stored (6).
+		 */
 		cand = __atomic_exchange_n(&from->slots[i], 0, __ATOMIC_ACQ_REL);
 		if (cand)
 			work_insert(g, n++, cand);
@@ -161,7 +180,8 @@ static unsigned collect(struct ebb_gather *g, bool steal)
 }
 
 /* Step 7. */
-EBB_INLINE bool freeze_one(const struct ebb_format *f, struct ebb_domain *d, struct ebb_work *w, unsigned owner)
+EBB_INLINE bool freeze_one(const struct ebb_format *f, struct ebb_domain *d, struct ebb_work *w,
+			   unsigned owner)
 {
 	unsigned level = ebb_cand_level(w->cand);
 	bool frozen = false;
@@ -174,8 +194,9 @@ EBB_INLINE bool freeze_one(const struct ebb_format *f, struct ebb_domain *d, str
 
 		if (ebb_is_table(f, e, level + 1) && !ebb_owner(f, e)) {
 			w->table = ebb_child(f, e);
-			frozen = scan(f, e, w->table) && change_state(f, ep, ebb_state_table(f, pa),
-								      ebb_state_frozen(f, pa, owner), carried(f));
+			frozen = scan(f, e, w->table) &&
+				 change_state(f, ep, ebb_state_table(f, pa),
+					      ebb_state_frozen(f, pa, owner), carried(f));
 		}
 	}
 	ebb_hot_read_unlock();
@@ -183,8 +204,8 @@ EBB_INLINE bool freeze_one(const struct ebb_format *f, struct ebb_domain *d, str
 }
 
 /* Step 9. *again: the table is a candidate again. */
-EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_domain *d, const struct ebb_work *w, unsigned owner,
-		     bool *again)
+EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_domain *d, const struct ebb_work *w,
+			 unsigned owner, bool *again)
 {
 	uint64_t pa = ebb_hot_pa(w->table).v, frozen = ebb_state_frozen(f, pa, owner);
 	bool dead = false;
@@ -208,7 +229,8 @@ EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_domain *d, const
 }
 
 /* Step 11. */
-EBB_INLINE bool unlink_one(const struct ebb_format *f, struct ebb_domain *d, const struct ebb_work *w, unsigned owner)
+EBB_INLINE bool unlink_one(const struct ebb_format *f, struct ebb_domain *d,
+			   const struct ebb_work *w, unsigned owner)
 {
 	uint64_t dead = ebb_state_dead(f, ebb_hot_pa(w->table).v, owner);
 	bool unlinked = false;
@@ -224,7 +246,8 @@ EBB_INLINE bool unlink_one(const struct ebb_format *f, struct ebb_domain *d, con
 	return unlinked;
 }
 
-static unsigned freeze_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n, unsigned owner)
+static unsigned freeze_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n,
+			   unsigned owner)
 {
 	unsigned kept = 0;
 
@@ -236,7 +259,8 @@ static unsigned freeze_all(const struct ebb_format *f, struct ebb_gather *g, uns
 }
 
 /* Steps 9 and 10. *token: proof of the invalidation. */
-static unsigned kill_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n, unsigned owner, ebb_token *token)
+static unsigned kill_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n,
+			 unsigned owner, ebb_token *token)
 {
 	unsigned kept = 0;
 	bool again;
@@ -249,7 +273,8 @@ static unsigned kill_all(const struct ebb_format *f, struct ebb_gather *g, unsig
 			g->work[kept++] = g->work[i];
 			if (g->nspans == EBB_GATHER_SPANS)
 				*token = ebb_gather_flush(g);
-			ebb_gather_span(g, ebb_table_first(cand, level), ebb_table_last(cand, level), EBB_WIDE);
+			ebb_gather_span(g, ebb_table_first(cand, level),
+					ebb_table_last(cand, level), EBB_WIDE);
 		} else if (again) {
 			ebb_slot_add(g, cand);
 		}
@@ -260,7 +285,8 @@ static unsigned kill_all(const struct ebb_format *f, struct ebb_gather *g, unsig
 	return kept;
 }
 
-static struct ebb_table *unlink_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n, unsigned owner)
+static struct ebb_table *unlink_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n,
+				    unsigned owner)
 {
 	struct ebb_table *list = NULL;
 
@@ -282,7 +308,8 @@ static struct ebb_table *unlink_all(const struct ebb_format *f, struct ebb_gathe
 	return list;
 }
 
-static int reclaim_batch(const struct ebb_format *f, struct ebb_gather *g, bool steal, unsigned *looked)
+static int reclaim_batch(const struct ebb_format *f, struct ebb_gather *g, bool steal,
+			 unsigned *looked)
 {
 	struct ebb_domain *d = g->domain;
 	struct ebb_table *waiting, *list;
@@ -297,7 +324,8 @@ static int reclaim_batch(const struct ebb_format *f, struct ebb_gather *g, bool 
 	n = freeze_all(f, g, *looked, owner);
 	if (n) {
 		waiting = ebb_pending_take(g, steal);
-		d->platform.grace_wait(d->platform.ctx); /* step 8, and step 12 for the batch before */
+		/* step 8, and step 12 for the batch before */
+		d->platform.grace_wait(d->platform.ctx);
 		if (waiting)
 			freed = ebb_tables_free(g, waiting);
 		n = kill_all(f, g, n, owner, &token);

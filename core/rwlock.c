@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * Policy rwlock: the proposal of 2023, done right. One read-write lock per domain. Map and unmap hold the read side
- * and keep, in each table's descriptor, a count of its entries that are not zero. An unmap that brings a count to zero
- * takes the write side and unlinks the table, and those above it that become empty, at once.
+ * Policy rwlock: the proposal of 2023, done right. One read-write lock per domain. Map and unmap
+ * hold the read side and keep, in each table's descriptor, a count of its entries that are not
+ * zero. An unmap that brings a count to zero takes the write side and unlinks the table, and those
+ * above it that become empty, at once.
  *
- * The wide invalidation happens inside the write side: were it after, another caller could install a new table and
- * complete a map while the device still walks the old one from its walk cache. With all others excluded no grace
- * period is needed.
+ * The wide invalidation happens inside the write side: were it after, another caller could install
+ * a new table and complete a map while the device still walks the old one from its walk cache. With
+ * all others excluded no grace period is needed.
  */
 #include "internal.h"
 
@@ -25,7 +26,10 @@ void ebb_rw_write_lock(struct ebb_domain *d)
 {
 	unsigned spins = 0;
 
-	/* The flag first, so that readers cannot starve a writer; then wait for those that are inside. */
+	/*
+	 * The flag first, so that readers cannot starve a writer; then wait for those that are
+	 * inside.
+	 */
 	while (__atomic_fetch_or(&d->rwlock, EBB_RW_WRITER, __ATOMIC_ACQUIRE) & EBB_RW_WRITER)
 		ebb_hot_pause(spins++);
 	/* Acquire: pairs with the release in ebb_rw_read_unlock(). */
@@ -38,9 +42,12 @@ void ebb_rw_write_unlock(struct ebb_domain *d)
 	__atomic_fetch_and(&d->rwlock, ~EBB_RW_WRITER, __ATOMIC_RELEASE);
 }
 
-/* Unlinks empty tables from *t upwards; path[l] is the table at level l. Returns their list, the topmost in *top. */
-static struct ebb_table *prune_path(struct ebb_gather *g, struct ebb_table *const *path, unsigned level, uint64_t iova,
-				    unsigned *top)
+/*
+ * Unlinks empty tables from *t upwards; path[l] is the table at level l. Returns their list, the
+ * topmost in *top.
+ */
+static struct ebb_table *prune_path(struct ebb_gather *g, struct ebb_table *const *path,
+				    unsigned level, uint64_t iova, unsigned *top)
 {
 	struct ebb_domain *d = g->domain;
 	struct ebb_table *list = NULL;
@@ -62,8 +69,8 @@ static struct ebb_table *prune_path(struct ebb_gather *g, struct ebb_table *cons
 	return list;
 }
 
-static struct ebb_table *prune_walk(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
-				    uint64_t iova, unsigned *top)
+static struct ebb_table *prune_walk(const struct ebb_format *f, enum ebb_policy policy,
+				    struct ebb_gather *g, uint64_t iova, unsigned *top)
 {
 	struct ebb_domain *d = g->domain;
 	struct ebb_table *path[EBB_LEVELS_MAX];
@@ -90,7 +97,9 @@ bool ebb_rw_prune(struct ebb_gather *g, uint64_t iova)
 	ebb_rw_write_lock(d);
 	list = EBB_SPECIALISE(d, prune_walk, g, iova, &top);
 	if (list) {
-		struct ebb_span span = { { ebb_table_first(iova, top) }, { ebb_table_last(iova, top) }, EBB_WIDE };
+		struct ebb_span span = { { ebb_table_first(iova, top) },
+					 { ebb_table_last(iova, top) },
+					 EBB_WIDE };
 
 		d->platform.invalidate(d->platform.ctx, &span, 1);
 		ebb_count(&g->counters.wide_invalidations, 1);

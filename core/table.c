@@ -3,11 +3,13 @@
 /*
  * The life of a table outside the tree.
  *
- *   platform -> spare -> linked -> unlinked -> flushed (a token proves it) -> [grace period] -> spare, pool or platform
+ *   platform -> spare -> linked -> unlinked -> flushed (a token proves it) -> [grace period] ->
+ *   spare, pool or platform
  *
- * A spare table is zero, written back where walks do not snoop, and known to nobody but its gather or the pool. Tables
- * that are not linked are strung together by their descriptors, never by their contents, which a late reader may
- * still walk. While a table is unlinked, its descriptor's count says whether it must be cleared.
+ * A spare table is zero, written back where walks do not snoop, and known to nobody but its gather
+ * or the pool. Tables that are not linked are strung together by their descriptors, never by their
+ * contents, which a late reader may still walk. While a table is unlinked, its descriptor's count
+ * says whether it must be cleared.
  */
 #include "internal.h"
 
@@ -24,16 +26,21 @@ void ebb_spin_unlock(uint32_t *lock)
 	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
 }
 
-/* ---- the domain's pool: a stack from which only everything is taken at once, so that there is no ABA problem ---- */
+/*
+ * ---- the domain's pool: a stack from which only everything is taken at once, so that there is no
+ * ABA problem ----
+ */
 
-static void pool_push(struct ebb_domain *d, struct ebb_table *first, struct ebb_table *last, unsigned n)
+static void pool_push(struct ebb_domain *d, struct ebb_table *first, struct ebb_table *last,
+		      unsigned n)
 {
 	struct ebb_table *head = __atomic_load_n(&d->pool, __ATOMIC_RELAXED);
 
 	/* Release: the tables' contents and links; pairs with the acquire in pool_take(). */
 	do
 		ebb_hot_desc(last)->next = head;
-	while (!__atomic_compare_exchange_n(&d->pool, &head, first, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	while (!__atomic_compare_exchange_n(&d->pool, &head, first, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED));
 	__atomic_fetch_add(&d->pooled, n, __ATOMIC_RELAXED);
 }
 
@@ -109,7 +116,10 @@ int ebb_spares_fill(struct ebb_gather *g, unsigned long want)
 		ret = spare_alloc(g);
 		if (!ret)
 			continue;
-		/* Before giving up: what is empty now may be all that is needed. Once, so that the work is bounded. */
+		/*
+		 * Before giving up: what is empty now may be all that is needed. Once, so that the
+		 * work is bounded.
+		 */
 		if (ret != EBB_ERR_NO_MEMORY || reclaimed)
 			return ret;
 		reclaimed = true;
@@ -163,8 +173,8 @@ void ebb_table_linked(struct ebb_gather *g, struct ebb_table *t, unsigned level)
 
 	ebb_hot_desc(t)->level = level + 1;
 	ebb_count(&g->counters.live[level], 1);
-	while (held > peak &&
-	       !__atomic_compare_exchange_n(&d->held_peak, &peak, held, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	while (held > peak && !__atomic_compare_exchange_n(&d->held_peak, &peak, held, true,
+							   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 }
 
@@ -186,7 +196,8 @@ int ebb_tables_free(struct ebb_gather *g, struct ebb_table *list)
 		struct ebb_desc *desc = ebb_hot_desc(t);
 
 		next = desc->next;
-		if (g->nspare >= EBB_SPARES_MAX && __atomic_load_n(&d->pooled, __ATOMIC_RELAXED) >= EBB_POOL_MAX) {
+		if (g->nspare >= EBB_SPARES_MAX &&
+		    __atomic_load_n(&d->pooled, __ATOMIC_RELAXED) >= EBB_POOL_MAX) {
 			desc->next = back;
 			back = t;
 			continue;
@@ -215,16 +226,21 @@ void ebb_tables_flushed(struct ebb_gather *g, struct ebb_table *list, ebb_token 
 
 	(void)token;
 	if (g->domain->policy == EBB_RWLOCK) {
-		ebb_tables_free(g, list); /* unlinked under the write side: nobody was left inside */
+		/* unlinked under the write side: nobody was left inside */
+		ebb_tables_free(g, list);
 		return;
 	}
 	for (last = list; ebb_hot_desc(last)->next; last = ebb_hot_desc(last)->next)
 		n++;
 	head = __atomic_load_n(&g->pending, __ATOMIC_RELAXED);
-	/* Only we push, others only take all: a change in between means that the list is empty now. Release: the links. */
+	/*
+	 * Only we push, others only take all: a change in between means that the list is empty now.
+	 * Release: the links.
+	 */
 	do
 		ebb_hot_desc(last)->next = head;
-	while (!__atomic_compare_exchange_n(&g->pending, &head, list, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	while (!__atomic_compare_exchange_n(&g->pending, &head, list, false, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED));
 	g->npending = (head ? g->npending : 0) + n;
 }
 

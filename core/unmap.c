@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * Unmap: steps 4 and 5 of the protocol, and the removal of whole tables by a caller that owns their whole span.
+ * Unmap: steps 4 and 5 of the protocol, and the removal of whole tables by a caller that owns their
+ * whole span.
  *
- * A range is cleared in steps. Each is one walk from the root and one read section that deals with one table: a run of
- * leaves is set to zero, or one entry that refers to a wholly covered leaf table is claimed. Tables above the leaf
- * tables are claimed when the range has passed the end of their span, and are empty by then.
+ * A range is cleared in steps. Each is one walk from the root and one read section that deals with
+ * one table: a run of leaves is set to zero, or one entry that refers to a wholly covered leaf
+ * table is claimed. Tables above the leaf tables are claimed when the range has passed the end of
+ * their span, and are empty by then.
  *
- * Claiming replaces the entry by 0 whatever its state is: a reclaimer that had frozen it or declared it dead loses its
- * next CAS and drops the candidate. Nobody can install a new table there before our caller says so, because our
- * caller owns the span; hence no DEAD state. The claimed tables wait in g->unlinked for the wide invalidation of the next
- * sync, and then for a grace period, because reclaimers and those who merely look may still be inside.
+ * Claiming replaces the entry by 0 whatever its state is: a reclaimer that had frozen it or
+ * declared it dead loses its next CAS and drops the candidate. Nobody can install a new table there
+ * before our caller says so, because our caller owns the span; hence no DEAD state. The claimed
+ * tables wait in g->unlinked for the wide invalidation of the next sync, and then for a grace
+ * period, because reclaimers and those who merely look may still be inside.
  */
 #include "internal.h"
 
 enum step {
 	STEP_DONE, /* the cursor has moved */
 	STEP_EXCLUDE, /* policy rwlock: again, with the write side held */
-	STEP_PARTIAL, /* a leaf reaches beyond the range; it starts at the cursor's leaf, nothing was changed */
+	/* a leaf reaches beyond the range; it starts at the cursor's leaf, nothing was changed */
+	STEP_PARTIAL,
 };
 
 struct clear {
@@ -27,7 +31,8 @@ struct clear {
 	uint64_t removed; /* bytes */
 	bool exclusive; /* the write side is held */
 	bool prune; /* policy rwlock: a table's count came to zero... */
-	uint64_t prune_iova, span_first, span_last; /* ...here, and this remains to be invalidated if nothing is pruned */
+	/* ...here, and this remains to be invalidated if nothing is pruned */
+	uint64_t prune_iova, span_first, span_last;
 };
 
 /* Step 5: remembers that a table lost entries, unless it is the one remembered last. */
@@ -47,8 +52,9 @@ EBB_INLINE void touch(struct ebb_gather *g, uint64_t iova, unsigned level)
 }
 
 /* `n` entries of a table became zero; [first, last] is what they covered. */
-EBB_INLINE void entries_gone(enum ebb_policy policy, struct clear *c, struct ebb_table *t, unsigned level, unsigned n,
-			     uint64_t first, uint64_t last, enum ebb_invalidation kind)
+EBB_INLINE void entries_gone(enum ebb_policy policy, struct clear *c, struct ebb_table *t,
+			     unsigned level, unsigned n, uint64_t first, uint64_t last,
+			     enum ebb_invalidation kind)
 {
 	if (policy == EBB_RWLOCK) {
 		uint32_t left = __atomic_sub_fetch(&ebb_hot_desc(t)->count, n, __ATOMIC_RELAXED);
@@ -59,7 +65,8 @@ EBB_INLINE void entries_gone(enum ebb_policy policy, struct clear *c, struct ebb
 			if (kind == EBB_LEAF) {
 				c->span_first = first;
 				c->span_last = last;
-				return; /* the wide invalidation of the pruned table will cover it */
+				/* the wide invalidation of the pruned table will cover it */
+				return;
 			}
 		}
 	}
@@ -68,11 +75,14 @@ EBB_INLINE void entries_gone(enum ebb_policy policy, struct clear *c, struct ebb
 		touch(c->g, first, level);
 }
 
-/* Clears the run of leaves that starts at the cursor, holes included, as far as table and range go. */
-EBB_INLINE enum step clear_run(const struct ebb_format *f, enum ebb_policy policy, struct clear *c, struct ebb_table *t,
-			       unsigned level)
+/*
+ * Clears the run of leaves that starts at the cursor, holes included, as far as table and range go.
+ */
+EBB_INLINE enum step clear_run(const struct ebb_format *f, enum ebb_policy policy, struct clear *c,
+			       struct ebb_table *t, unsigned level)
 {
-	uint64_t size = ebb_entry_span(level), at = ebb_entry_first(c->cursor, level), first = 0, last = 0;
+	uint64_t size = ebb_entry_span(level), at = ebb_entry_first(c->cursor, level), first = 0,
+		 last = 0;
 	unsigned i = ebb_index(c->cursor, level), from = 0, n = 0;
 	bool whole = c->g->domain->partial == EBB_PARTIAL_WHOLE;
 
@@ -86,7 +96,8 @@ EBB_INLINE enum step clear_run(const struct ebb_format *f, enum ebb_policy polic
 				break; /* the next step decides whether to claim it */
 			continue;
 		}
-		if (!f->is_leaf(e, level) || ((at < c->cursor || at + size - 1 > c->last) && !whole))
+		if (!f->is_leaf(e, level) ||
+		    ((at < c->cursor || at + size - 1 > c->last) && !whole))
 			break;
 		ebb_store(&t->entry[i], 0); /* step 5 */
 		if (!n++) {
@@ -101,15 +112,20 @@ EBB_INLINE enum step clear_run(const struct ebb_format *f, enum ebb_policy polic
 		ebb_write_back(c->g->domain, &t->entry[from], to - from);
 		entries_gone(policy, c, t, level, n, first, last, EBB_LEAF);
 		c->removed += n * size;
-	} else if (i < EBB_TABLE_ENTRIES && at <= c->last && f->is_leaf(ebb_load(&t->entry[i]), level)) {
+	} else if (i < EBB_TABLE_ENTRIES && at <= c->last &&
+		   f->is_leaf(ebb_load(&t->entry[i]), level)) {
 		return STEP_PARTIAL;
 	}
 	c->cursor = at > c->cursor ? at : c->cursor;
 	return STEP_DONE;
 }
 
-/* Counts what the claimed table mapped, and says in its descriptor whether it must be cleared before it is used again. */
-static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_table *t, unsigned level)
+/*
+ * Counts what the claimed table mapped, and says in its descriptor whether it must be cleared
+ * before it is used again.
+ */
+static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_table *t,
+			unsigned level)
 {
 	struct ebb_desc *desc = ebb_hot_desc(t);
 	unsigned leaves = 0;
@@ -123,19 +139,26 @@ static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_
 	c->g->unlinked = t;
 }
 
-/* Replaces the entry for `at` in t, at `level`, by 0 whatever its state, and takes the table below it. */
-EBB_INLINE void claim(const struct ebb_format *f, enum ebb_policy policy, struct clear *c, struct ebb_table *t,
-		      unsigned level, uint64_t at)
+/*
+ * Replaces the entry for `at` in t, at `level`, by 0 whatever its state, and takes the table below
+ * it.
+ */
+EBB_INLINE void claim(const struct ebb_format *f, enum ebb_policy policy, struct clear *c,
+		      struct ebb_table *t, unsigned level, uint64_t at)
 {
 	uint64_t *ep = &t->entry[ebb_index(at, level)];
-	/* Pairs with the CASes of mappers and reclaimers: exactly one of all who remove C from E gets it. */
+	/*
+	 * Pairs with the CASes of mappers and reclaimers: exactly one of all who remove C from E
+	 * gets it.
+	 */
 	uint64_t e = __atomic_exchange_n(ep, 0, __ATOMIC_ACQ_REL);
 
 	if (!e)
 		return; /* a reclaimer was faster, and frees it */
 	ebb_write_back(c->g->domain, ep, 1);
 	claim_table(f, c, ebb_child(f, e), level - 1);
-	entries_gone(policy, c, t, level, 1, ebb_entry_first(at, level), ebb_entry_last(at, level), EBB_WIDE);
+	entries_gone(policy, c, t, level, 1, ebb_entry_first(at, level), ebb_entry_last(at, level),
+		     EBB_WIDE);
 }
 
 EBB_INLINE bool covered(const struct clear *c, uint64_t at, unsigned level)
@@ -153,7 +176,10 @@ EBB_INLINE enum step clear_step(const struct ebb_format *f, enum ebb_policy poli
 		bool table = ebb_is_table(f, e, l);
 
 		if ((table && l == 1) || ebb_is_dead(f, e)) {
-			/* The owner of a leaf table's whole span takes it; dead ones hold no leaves at any level. */
+			/*
+			 * The owner of a leaf table's whole span takes it; dead ones hold no leaves
+			 * at any level.
+			 */
 			if (covered(c, c->cursor, l)) {
 				if (policy == EBB_RWLOCK && !c->exclusive)
 					return STEP_EXCLUDE;
@@ -179,8 +205,12 @@ static void prune_after(struct clear *c)
 	c->span_last = 0;
 }
 
-/* Takes the table at `level` that ends right before the cursor. It is empty: the range covers it and has passed it. */
-EBB_INLINE void claim_passed(const struct ebb_format *f, enum ebb_policy policy, struct clear *c, unsigned level)
+/*
+ * Takes the table at `level` that ends right before the cursor. It is empty: the range covers it
+ * and has passed it.
+ */
+EBB_INLINE void claim_passed(const struct ebb_format *f, enum ebb_policy policy, struct clear *c,
+			     unsigned level)
 {
 	struct ebb_domain *d = c->g->domain;
 	uint64_t at = ebb_table_first(c->cursor - 1, level);
@@ -191,7 +221,8 @@ EBB_INLINE void claim_passed(const struct ebb_format *f, enum ebb_policy policy,
 	ep = ebb_walk_to(f, d, at, level);
 	e = ep ? ebb_load(ep) : 0;
 	/* Not zero can only be if others broke the ownership rule; then the table stays. */
-	if (e && (ebb_is_table(f, e, level + 1) || ebb_is_dead(f, e)) && ebb_table_is_zero(ebb_child(f, e))) {
+	if (e && (ebb_is_table(f, e, level + 1) || ebb_is_dead(f, e)) &&
+	    ebb_table_is_zero(ebb_child(f, e))) {
 		struct ebb_table *t = (struct ebb_table *)(ep - ebb_index(at, level + 1));
 
 		claim(f, policy, c, t, level + 1, at);
@@ -236,7 +267,8 @@ EBB_INLINE enum step clear_all(const struct ebb_format *f, enum ebb_policy polic
 		if (ebb_unlikely(s != STEP_DONE))
 			return s;
 		for (unsigned l = 1; l < top && !(c->cursor & (ebb_entry_span(l + 1) - 1)); l++)
-			if (c->cursor - ebb_entry_span(l + 1) >= c->first && c->cursor - 1 <= c->last)
+			if (c->cursor - ebb_entry_span(l + 1) >= c->first &&
+			    c->cursor - 1 <= c->last)
 				claim_passed(f, policy, c, l);
 	}
 	return STEP_DONE;
@@ -245,8 +277,8 @@ EBB_INLINE enum step clear_all(const struct ebb_format *f, enum ebb_policy polic
 /* ---- leaves that the range covers only in part ---- */
 
 /* The level of the leaf that maps iova, if [first, last] does not cover all of it; -1 otherwise. */
-static int partial_leaf(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t iova,
-			uint64_t first, uint64_t last)
+static int partial_leaf(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d,
+			uint64_t iova, uint64_t first, uint64_t last)
 {
 	unsigned level;
 	uint64_t e;
@@ -256,7 +288,9 @@ static int partial_leaf(const struct ebb_format *f, enum ebb_policy policy, stru
 	ebb_section_leave(policy, d);
 	if (!f->is_leaf(e, level))
 		return -1;
-	return ebb_entry_first(iova, level) < first || ebb_entry_last(iova, level) > last ? (int)level : -1;
+	return ebb_entry_first(iova, level) < first || ebb_entry_last(iova, level) > last ?
+		       (int)level :
+		       -1;
 }
 
 /* The next lower level at which this domain may use leaves. */
@@ -268,7 +302,10 @@ static unsigned lower_leaf_level(const struct ebb_domain *d, unsigned level)
 	return level;
 }
 
-/* Tables that replace one leaf at `level`: more than one only if a leaf size in between is switched off. */
+/*
+ * Tables that replace one leaf at `level`: more than one only if a leaf size in between is switched
+ * off.
+ */
 static unsigned long split_tables(const struct ebb_domain *d, unsigned level)
 {
 	unsigned lower = lower_leaf_level(d, level);
@@ -280,8 +317,8 @@ static unsigned long split_tables(const struct ebb_domain *d, unsigned level)
 }
 
 /* Fills t, at `level`, with leaves at `leaf_level` that together translate as the leaf e did. */
-static void split_fill(const struct ebb_format *f, struct ebb_gather *g, struct ebb_table *t, unsigned level,
-		       unsigned leaf_level, uint64_t pa, uint64_t e)
+static void split_fill(const struct ebb_format *f, struct ebb_gather *g, struct ebb_table *t,
+		       unsigned level, unsigned leaf_level, uint64_t pa, uint64_t e)
 {
 	struct ebb_domain *d = g->domain;
 	uint64_t known = d->flags & EBB_NONSNOOPING ? 0 : f->known;
@@ -290,7 +327,8 @@ static void split_fill(const struct ebb_format *f, struct ebb_gather *g, struct 
 		struct ebb_table *child = ebb_child(f, t->entry[i]);
 
 		if (level == leaf_level) {
-			t->entry[i] = f->leaf(pa, level, f->prot(e)) | (e & (f->accessed | f->dirty));
+			t->entry[i] =
+				f->leaf(pa, level, f->prot(e)) | (e & (f->accessed | f->dirty));
 			continue;
 		}
 		if (!t->entry[i]) { /* not filled in an earlier attempt */
@@ -305,7 +343,8 @@ static void split_fill(const struct ebb_format *f, struct ebb_gather *g, struct 
 }
 
 /* Another caller split the leaf first: our table and what is below it become spares again. */
-static void split_undo(const struct ebb_format *f, struct ebb_gather *g, struct ebb_table *t, unsigned level)
+static void split_undo(const struct ebb_format *f, struct ebb_gather *g, struct ebb_table *t,
+		       unsigned level)
 {
 	struct ebb_desc *desc = ebb_hot_desc(t);
 
@@ -320,8 +359,8 @@ static void split_undo(const struct ebb_format *f, struct ebb_gather *g, struct 
 }
 
 /* The leaf for iova at `level` >= 1, or 0 if it is gone. */
-static uint64_t split_source(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t iova,
-			     unsigned level)
+static uint64_t split_source(const struct ebb_format *f, enum ebb_policy policy,
+			     struct ebb_domain *d, uint64_t iova, unsigned level)
 {
 	uint64_t *ep, e = 0;
 
@@ -333,8 +372,8 @@ static uint64_t split_source(const struct ebb_format *f, enum ebb_policy policy,
 	return f->is_leaf(e, level) ? e : 0;
 }
 
-static bool split_link(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t iova,
-		       unsigned level, uint64_t old, uint64_t new)
+static bool split_link(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d,
+		       uint64_t iova, unsigned level, uint64_t old, uint64_t new)
 {
 	bool done = false;
 	uint64_t *ep;
@@ -350,9 +389,11 @@ static bool split_link(const struct ebb_format *f, enum ebb_policy policy, struc
 	return done;
 }
 
-/* Replaces the leaf that maps iova, at `level`, by a table of smaller leaves. The spares are there. */
-static void split(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova,
-		  unsigned level)
+/*
+ * Replaces the leaf that maps iova, at `level`, by a table of smaller leaves. The spares are there.
+ */
+static void split(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+		  uint64_t iova, unsigned level)
 {
 	struct ebb_domain *d = g->domain;
 	unsigned lower = lower_leaf_level(d, level);
@@ -376,9 +417,12 @@ static void split(const struct ebb_format *f, enum ebb_policy policy, struct ebb
 	ebb_gather_span(g, ebb_entry_first(iova, level), ebb_entry_last(iova, level), EBB_LEAF);
 }
 
-/* Sees to it that no leaf sticks out of the range, as the domain's setting says: an error, or a split. */
-static int settle_edges(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t first,
-			uint64_t last)
+/*
+ * Sees to it that no leaf sticks out of the range, as the domain's setting says: an error, or a
+ * split.
+ */
+static int settle_edges(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			uint64_t first, uint64_t last)
 {
 	struct ebb_domain *d = g->domain;
 	uint64_t edge[2] = { first, last };
@@ -408,13 +452,16 @@ static int settle_edges(const struct ebb_format *f, enum ebb_policy policy, stru
 
 /* ---- entry points ---- */
 
-EBB_INLINE int unmap_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova,
-			   uint64_t last, uint64_t *unmapped)
+EBB_INLINE int unmap_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			   uint64_t iova, uint64_t last, uint64_t *unmapped)
 {
 	struct clear c = { .g = g, .first = iova, .last = last, .cursor = iova };
 	int ret;
 
-	/* Within one leaf table the first step meets any larger leaf before it has changed anything. */
+	/*
+	 * Within one leaf table the first step meets any larger leaf before it has changed
+	 * anything.
+	 */
 	if (ebb_unlikely(ebb_table_first(iova, 0) != ebb_table_first(last, 0))) {
 		ret = settle_edges(f, policy, g, iova, last);
 		if (ret)
@@ -445,8 +492,8 @@ int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmap
 	return EBB_SPECIALISE(g->domain, unmap_range, g, iova.v, last, unmapped);
 }
 
-static uint64_t clear_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g, uint64_t iova,
-			    uint64_t last)
+static uint64_t clear_range(const struct ebb_format *f, enum ebb_policy policy,
+			    struct ebb_gather *g, uint64_t iova, uint64_t last)
 {
 	struct clear c = { .g = g, .first = iova, .last = last, .cursor = iova };
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * Looking at the tree: translate, for_each and the dirty log. They walk by loads in read sections no longer than one table, note what
- * they saw, leave the section and only then call back. The next section starts again from the root, at the next IOVA,
- * so nothing that was seen before is relied upon.
+ * Looking at the tree: translate, for_each and the dirty log. They walk by loads in read sections
+ * no longer than one table, note what they saw, leave the section and only then call back. The next
+ * section starts again from the root, at the next IOVA, so nothing that was seen before is relied
+ * upon.
  */
 #include "internal.h"
 
-EBB_INLINE int translate(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t iova,
-			 struct ebb_mapping *out)
+EBB_INLINE int translate(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d,
+			 uint64_t iova, struct ebb_mapping *out)
 {
 	unsigned level;
 	uint64_t e, low;
@@ -32,8 +33,8 @@ int ebb_translate(struct ebb_domain *d, ebb_iova iova, struct ebb_mapping *out)
 	return EBB_SPECIALISE(d, translate, d, iova.v, out);
 }
 
-EBB_INLINE bool any_leaf(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d, uint64_t iova,
-			 uint64_t last, uint64_t *where)
+EBB_INLINE bool any_leaf(const struct ebb_format *f, enum ebb_policy policy, struct ebb_domain *d,
+			 uint64_t iova, uint64_t last, uint64_t *where)
 {
 	while (iova <= last) {
 		struct ebb_table *t;
@@ -72,7 +73,8 @@ struct tour {
 	struct ebb_domain *d;
 	uint64_t cursor, last;
 	unsigned what;
-	uint64_t told_end[EBB_LEVELS_MAX]; /* tables at this level that begin before it have been told */
+	/* tables at this level that begin before it have been told */
+	uint64_t told_end[EBB_LEVELS_MAX];
 	unsigned n;
 	struct ebb_visit visits[VISITS];
 };
@@ -86,8 +88,8 @@ static unsigned used_entries(const struct ebb_table *t)
 	return n;
 }
 
-static void note_table(const struct ebb_format *f, struct tour *tour, const struct ebb_table *t, unsigned level,
-		       uint64_t e)
+static void note_table(const struct ebb_format *f, struct tour *tour, const struct ebb_table *t,
+		       unsigned level, uint64_t e)
 {
 	uint64_t first = ebb_table_first(tour->cursor, level);
 
@@ -99,7 +101,9 @@ static void note_table(const struct ebb_format *f, struct tour *tour, const stru
 		.last = { ebb_table_last(first, level) },
 		.level = level,
 		.is_table = true,
-		.state = ebb_is_dead(f, e) ? EBB_ENTRY_DEAD : ebb_owner(f, e) ? EBB_ENTRY_FROZEN : EBB_ENTRY_TABLE,
+		.state = ebb_is_dead(f, e) ? EBB_ENTRY_DEAD :
+			 ebb_owner(f, e)   ? EBB_ENTRY_FROZEN :
+					     EBB_ENTRY_TABLE,
 		.used = used_entries(t),
 	};
 }
@@ -122,7 +126,10 @@ static void note_leaf(const struct ebb_format *f, struct tour *tour, unsigned le
 	};
 }
 
-/* Notes the tables on the way to the cursor, then the leaves of the lowest: one section. Tables fit: levels < VISITS. */
+/*
+ * Notes the tables on the way to the cursor, then the leaves of the lowest: one section. Tables
+ * fit: levels < VISITS.
+ */
 EBB_INLINE void tour_section(const struct ebb_format *f, struct tour *tour)
 {
 	struct ebb_table *t = tour->d->root;
@@ -136,7 +143,8 @@ EBB_INLINE void tour_section(const struct ebb_format *f, struct tour *tour)
 			break;
 		t = ebb_child(f, e);
 	}
-	for (i = ebb_index(tour->cursor, l); i < EBB_TABLE_ENTRIES && tour->cursor <= tour->last; i++) {
+	for (i = ebb_index(tour->cursor, l); i < EBB_TABLE_ENTRIES && tour->cursor <= tour->last;
+	     i++) {
 		e = ebb_load(&t->entry[i]);
 		if (ebb_is_table(f, e, l) || ebb_is_dead(f, e) || tour->n == VISITS)
 			break;
@@ -146,8 +154,8 @@ EBB_INLINE void tour_section(const struct ebb_format *f, struct tour *tour)
 	}
 }
 
-EBB_INLINE int for_each(const struct ebb_format *f, enum ebb_policy policy, struct tour *tour, ebb_visit_fn fn,
-			void *arg)
+EBB_INLINE int for_each(const struct ebb_format *f, enum ebb_policy policy, struct tour *tour,
+			ebb_visit_fn fn, void *arg)
 {
 	while (tour->cursor <= tour->last) {
 		tour->n = 0;
@@ -164,7 +172,8 @@ EBB_INLINE int for_each(const struct ebb_format *f, enum ebb_policy policy, stru
 	return 0;
 }
 
-int ebb_for_each(struct ebb_domain *d, ebb_iova iova, uint64_t len, unsigned what, ebb_visit_fn fn, void *arg)
+int ebb_for_each(struct ebb_domain *d, ebb_iova iova, uint64_t len, unsigned what, ebb_visit_fn fn,
+		 void *arg)
 {
 	struct tour tour = { .d = d, .cursor = iova.v, .last = iova.v + len - 1, .what = what };
 
@@ -226,7 +235,10 @@ EBB_INLINE void log_section(const struct ebb_format *f, struct log_job *j)
 		if (f->is_leaf(e, l) && (e & j->mask)) {
 			if (!log_leaf(j, first, last, log_bits(f, e & j->mask)))
 				break;
-			/* Atomic: hardware may be setting the other bit. A bit set again since the load is reported next time or now. */
+			/*
+			 * Atomic: hardware may be setting the other bit. A bit set again since the
+			 * load is reported next time or now.
+			 */
 			__atomic_fetch_and(&t->entry[i], ~(e & j->mask), __ATOMIC_RELAXED);
 			ebb_write_back(j->g->domain, &t->entry[i], 1);
 		}
@@ -234,8 +246,8 @@ EBB_INLINE void log_section(const struct ebb_format *f, struct log_job *j)
 	}
 }
 
-EBB_INLINE int read_dirty(const struct ebb_format *f, enum ebb_policy policy, struct log_job *j, ebb_log_fn fn,
-			  void *arg)
+EBB_INLINE int read_dirty(const struct ebb_format *f, enum ebb_policy policy, struct log_job *j,
+			  ebb_log_fn fn, void *arg)
 {
 	while (j->cursor <= j->last) {
 		j->n = 0;
@@ -253,7 +265,8 @@ EBB_INLINE int read_dirty(const struct ebb_format *f, enum ebb_policy policy, st
 	return EBB_OK;
 }
 
-int ebb_read_dirty(struct ebb_gather *g, ebb_iova iova, uint64_t len, unsigned bits, ebb_log_fn fn, void *arg)
+int ebb_read_dirty(struct ebb_gather *g, ebb_iova iova, uint64_t len, unsigned bits, ebb_log_fn fn,
+		   void *arg)
 {
 	const struct ebb_format *f = g->domain->format;
 	struct log_job j = { .g = g, .cursor = iova.v, .last = iova.v + len - 1 };
@@ -266,6 +279,7 @@ int ebb_read_dirty(struct ebb_gather *g, ebb_iova iova, uint64_t len, unsigned b
 		return EBB_ERR_APERTURE;
 	if (!(g->domain->flags & EBB_ACCESSED_DIRTY))
 		return EBB_ERR_UNSUPPORTED;
-	j.mask = (bits & EBB_LOG_ACCESSED ? f->accessed : 0) | (bits & EBB_LOG_DIRTY ? f->dirty : 0);
+	j.mask =
+		(bits & EBB_LOG_ACCESSED ? f->accessed : 0) | (bits & EBB_LOG_DIRTY ? f->dirty : 0);
 	return EBB_SPECIALISE(g->domain, read_dirty, &j, fn, arg);
 }

@@ -5,12 +5,13 @@
 /*
  * VT-d second stage (VT-d architecture specification, sections 3.7 and 9.8).
  *
- * bit 0 R, 1 W: permissions; an entry is present if any is set, and hardware ignores all of an entry that is not
+ * bit 0 R, 1 W: permissions; an entry is present if any is set, and hardware ignores all of an
+ * entry that is not
  * bit 7 PS: a leaf above level 0
  * bit 8 A, 9 D: set by hardware if second-stage accessed/dirty is enabled
  * bit 11 SNP: leaves only, if the hardware has snoop control
- * bits 51:12: address; bits 10, 61:52 and 63: ignored by hardware. Of these a table entry uses 10 for `known`, 55:52 for the
- * owner, 61:56 and 63 for the sparse hint
+ * bits 51:12: address; bits 10, 61:52 and 63: ignored by hardware. Of these a table entry uses 10
+ * for `known`, 55:52 for the owner, 61:56 and 63 for the sparse hint
  */
 #include "../format.h"
 
@@ -47,12 +48,16 @@ static inline bool vtdss_is_leaf(uint64_t e, unsigned level)
 
 static inline unsigned vtdss_prot(uint64_t e)
 {
-	return (e & VTDSS_R ? EBB_READ : 0) | (e & VTDSS_W ? EBB_WRITE : 0) | (e & VTDSS_SNP ? EBB_SNOOP : 0);
+	return (e & VTDSS_R ? EBB_READ : 0) | (e & VTDSS_W ? EBB_WRITE : 0) |
+	       (e & VTDSS_SNP ? EBB_SNOOP : 0);
 }
 
 static inline uint64_t vtdss_reserved(unsigned level, bool is_leaf, uint32_t flags)
 {
-	/* X (bit 2), EMT and IPAT (6:3) are written 0 in leaves and ignored in table entries, where we write 0 as well */
+	/*
+	 * X (bit 2), EMT and IPAT (6:3) are written 0 in leaves and ignored in table entries, where
+	 * we write 0 as well
+	 */
 	uint64_t bits = VTDSS_TM | 0x7c;
 
 	if (!is_leaf)

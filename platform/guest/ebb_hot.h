@@ -3,12 +3,13 @@
 #ifndef EBB_HOT_H
 #define EBB_HOT_H
 /*
- * The hot half of a bare-metal platform with one CPU and no preemption: no call can run while another is inside, so a
- * read section costs nothing and a grace period has always passed. The compiler must still not move accesses
- * across a section's ends, because an interrupt handler may start a call between two others.
+ * The hot half of a bare-metal platform with one CPU and no preemption: no call can run while
+ * another is inside, so a read section costs nothing and a grace period has always passed. The
+ * compiler must still not move accesses across a section's ends, because an interrupt handler may
+ * start a call between two others.
  *
- * Memory is mapped one to one. Tables come from an arena of EBB_GUEST_ARENA_SIZE bytes, aligned to its size, with the descriptors of
- * its tables at the beginning.
+ * Memory is mapped one to one. Tables come from an arena of EBB_GUEST_ARENA_SIZE bytes, aligned to
+ * its size, with the descriptors of its tables at the beginning.
  */
 #include "ebb.h"
 

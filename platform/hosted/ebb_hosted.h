@@ -3,42 +3,50 @@
 #ifndef EBB_HOSTED_H
 #define EBB_HOSTED_H
 /*
- * The platform for Linux user space: liburcu for read sections, and a reserved arena for tables whose memory goes back
- * to the operating system when tables are freed to it. There is no device: invalidations are a fence and a count.
+ * The platform for Linux user space: liburcu for read sections, and a reserved arena for tables
+ * whose memory goes back to the operating system when tables are freed to it. There is no device:
+ * invalidations are a fence and a count.
  */
 #include "ebb.h"
 
 struct ebb_hosted; /* an arena, its limit and its counters; thread-safe */
 
 /*
- * Reserves address space (128 GiB, not memory) for tables. `limit_tables` is the most that may be allocated at any
- * time, 0 for no limit; hitting it is EBB_ERR_NO_MEMORY in the core. Returns NULL if the address space cannot be reserved.
+ * Reserves address space (128 GiB, not memory) for tables. `limit_tables` is the most that may be
+ * allocated at any time, 0 for no limit; hitting it is EBB_ERR_NO_MEMORY in the core. Returns NULL
+ * if the address space cannot be reserved.
  */
 struct ebb_hosted *ebb_hosted_create(uint64_t limit_tables);
 
 /* All domains on it must have been destroyed. */
 void ebb_hosted_destroy(struct ebb_hosted *h);
 
-/* To be handed to ebb_domain_init(); may be copied and its callbacks wrapped. Valid as long as `h`. */
+/*
+ * To be handed to ebb_domain_init(); may be copied and its callbacks wrapped. Valid as long as `h`.
+ */
 struct ebb_platform ebb_hosted_platform(struct ebb_hosted *h);
 
 /* Changes the limit. A limit below what is allocated only stops further allocations. */
 void ebb_hosted_set_limit(struct ebb_hosted *h, uint64_t limit_tables);
 
-/* Makes the n-th allocation from now (1: the next one) fail, and only that one. 0: never. For tests. */
+/*
+ * Makes the n-th allocation from now (1: the next one) fail, and only that one. 0: never. For
+ * tests.
+ */
 void ebb_hosted_fail_nth(struct ebb_hosted *h, uint64_t n);
 
 struct ebb_hosted_stats {
 	uint64_t tables, tables_peak; /* allocated now, and at most */
 	uint64_t allocations; /* ever, failed ones included */
-	uint64_t resident_bytes; /* of the arena, as the kernel counts them (linear in the arena's used part) */
+	/* of the arena, as the kernel counts them (linear in the arena's used part) */
+	uint64_t resident_bytes;
 };
 
 void ebb_hosted_stats(struct ebb_hosted *h, struct ebb_hosted_stats *out);
 
 /*
- * A thread registers with liburcu when it first enters a read section or, so that the first call is as fast as any other,
- * explicitly. It is unregistered when it ends.
+ * A thread registers with liburcu when it first enters a read section or, so that the first call is
+ * as fast as any other, explicitly. It is unregistered when it ends.
  */
 void ebb_hosted_register_thread(void);
 

@@ -3,10 +3,11 @@
 #ifndef EBB_HOT_H
 #define EBB_HOT_H
 /*
- * The hot half of the hosted platform: inlined into the core. docs/embedding.md says what each function must do.
+ * The hot half of the hosted platform: inlined into the core. docs/embedding.md says what each
+ * function must do.
  *
- * liburcu's read-side functions are inlined too; its headers state that they are short enough to be used so from code
- * under any licence.
+ * liburcu's read-side functions are inlined too; its headers state that they are short enough to be
+ * used so from code under any licence.
  */
 #include "ebb.h"
 #include "ebb_hosted.h"
@@ -30,9 +31,9 @@
 #endif
 
 /*
- * ThreadSanitizer sees neither membarrier nor what liburcu does in inline assembly. These two say what a grace period
- * guarantees, and no more: sections that ended before its end happen before its end, and its beginning happens
- * before the sections that began after it.
+ * ThreadSanitizer sees neither membarrier nor what liburcu does in inline assembly. These two say
+ * what a grace period guarantees, and no more: sections that ended before its end happen before its
+ * end, and its beginning happens before the sections that began after it.
  */
 #ifdef EBB_TSAN
 void __tsan_acquire(void *addr);
@@ -46,13 +47,16 @@ extern char ebb_hosted_tsan_ended, ebb_hosted_tsan_began;
 #endif
 
 /*
- * The arena: a naturally aligned piece of address space. The descriptors of its tables stand at its beginning, so that
- * a table's own address leads to its descriptor.
+ * The arena: a naturally aligned piece of address space. The descriptors of its tables stand at its
+ * beginning, so that a table's own address leads to its descriptor.
  */
-#define EBB_ARENA_LG2 37u /* 128 GiB */
+#define EBB_ARENA_LG2  37u /* 128 GiB */
 #define EBB_ARENA_SIZE (1ull << EBB_ARENA_LG2)
 
-/* Physical addresses differ from pointers, so that code that mixes them up fails. Small enough for a displacement. */
+/*
+ * Physical addresses differ from pointers, so that code that mixes them up fails. Small enough for
+ * a displacement.
+ */
 #define EBB_HOSTED_PA_OFFSET 0x40000000ull
 
 static inline void ebb_hot_read_lock(void)
@@ -99,8 +103,9 @@ static inline void ebb_hot_pause(unsigned spins)
 #include <emmintrin.h>
 #define EBB_HOT_LINE_IS_ZERO
 /*
- * Whether the 64 bytes at `line` are zero. Others may be storing there: a vector load is made of 8-byte loads that are
- * each atomic, in any order, as the words of the loop that it replaces may be loaded in any order.
+ * Whether the 64 bytes at `line` are zero. Others may be storing there: a vector load is made of
+ * 8-byte loads that are each atomic, in any order, as the words of the loop that it replaces may be
+ * loaded in any order.
  */
 static inline bool ebb_hot_line_is_zero(const uint64_t *line)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * The hosted platform's cold half: the arena, grace periods, and a device that has no caches to invalidate.
+ * The hosted platform's cold half: the arena, grace periods, and a device that has no caches to
+ * invalidate.
  *
- * The arena is reserved address space. Its pages become accessible in steps as tables are first used, and every table
- * that is freed to it is handed back to the operating system at once: the next user finds it zeroed, as it must be.
- * Hysteresis is the business of the pools above.
+ * The arena is reserved address space. Its pages become accessible in steps as tables are first
+ * used, and every table that is freed to it is handed back to the operating system at once: the
+ * next user finds it zeroed, as it must be. Hysteresis is the business of the pools above.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -24,7 +25,8 @@
 struct ebb_hosted {
 	pthread_mutex_t lock;
 	char *base; /* descriptors first, tables behind them */
-	uint64_t used, committed; /* bytes from the first table on that were ever used, that are accessible */
+	/* bytes from the first table on that were ever used, that are accessible */
+	uint64_t used, committed;
 	uint64_t descs_committed;
 	struct ebb_table *free;
 	uint64_t tables, tables_peak, limit, allocations, fail_in;
@@ -50,7 +52,11 @@ static void thread_gone(void *unused)
 static void thread_key_make(void)
 {
 	if (pthread_key_create(&thread_key, thread_gone))
-		abort(); /* no key, no way to unregister: a grace period would wait for a dead thread for ever */
+		/*
+		 * no key, no way to unregister: a grace period would wait for a dead thread for
+		 * ever
+		 */
+		abort();
 }
 
 void ebb_hosted_register_thread(void)
@@ -68,7 +74,8 @@ void ebb_hosted_register_thread(void)
 /* Reserves naturally aligned address space: twice as much, then what sticks out is given back. */
 static char *arena_reserve(void)
 {
-	char *p = mmap(NULL, 2 * EBB_ARENA_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, 2 * EBB_ARENA_SIZE, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	size_t before;
 
 	if (p == MAP_FAILED)
@@ -123,7 +130,8 @@ static struct ebb_table *arena_grow(struct ebb_hosted *h)
 	uint64_t descs = (DESCS_SIZE + h->used) / EBB_TABLE_SIZE + 1;
 	struct ebb_table *t;
 
-	if (!make_accessible(h->base, &h->descs_committed, descs * sizeof(struct ebb_desc), DESCS_SIZE) ||
+	if (!make_accessible(h->base, &h->descs_committed, descs * sizeof(struct ebb_desc),
+			     DESCS_SIZE) ||
 	    !make_accessible(h->base + DESCS_SIZE, &h->committed, h->used + EBB_TABLE_SIZE,
 			     EBB_ARENA_SIZE - DESCS_SIZE))
 		return NULL;
@@ -206,24 +214,34 @@ static void hosted_grace_wait(void *ctx)
 	EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_ended);
 }
 
-/* Without a device an invalidation is what its register or queue access is for the CPU: a full fence. */
+/*
+ * Without a device an invalidation is what its register or queue access is for the CPU: a full
+ * fence.
+ */
 static ebb_token hosted_invalidate(void *ctx, const struct ebb_span *spans, unsigned n)
 {
 	(void)ctx;
 	(void)spans;
 	(void)n;
 #ifdef EBB_TSAN
-	/* ThreadSanitizer knows no fences; a sequentially consistent read-modify-write is one for the hardware. */
+	/*
+	 * ThreadSanitizer knows no fences; a sequentially consistent read-modify-write is one for
+	 * the hardware.
+	 */
 	__atomic_fetch_add(&ebb_hosted_tsan_fence, 1, __ATOMIC_SEQ_CST);
 #elif defined(__x86_64__)
-	__asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc"); /* half the cost of mfence */
+	/* half the cost of mfence */
+	__asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc");
 #else
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
 	return (ebb_token){ 1 };
 }
 
-/* CPUs snoop each other: nothing to write back. Here so that non-snooping domains can be made, and watched by tests. */
+/*
+ * CPUs snoop each other: nothing to write back. Here so that non-snooping domains can be made, and
+ * watched by tests.
+ */
 static void hosted_write_back(void *ctx, const void *addr, size_t len)
 {
 	(void)ctx;
@@ -265,7 +283,9 @@ static uint64_t resident(char *p, uint64_t len)
 	uint64_t pages = 0;
 
 	for (uint64_t at = 0; at < len; at += sizeof(vec) * EBB_TABLE_SIZE) {
-		uint64_t chunk = len - at < sizeof(vec) * EBB_TABLE_SIZE ? len - at : sizeof(vec) * EBB_TABLE_SIZE;
+		uint64_t chunk = len - at < sizeof(vec) * EBB_TABLE_SIZE ?
+					 len - at :
+					 sizeof(vec) * EBB_TABLE_SIZE;
 
 		if (mincore(p + at, chunk, vec))
 			continue;
