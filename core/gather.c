@@ -70,13 +70,13 @@ ebb_iova ebb_error_iova(const struct ebb_gather *g)
 void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last,
 		     enum ebb_invalidation kind)
 {
-	struct ebb_span *s = &g->spans[g->nspans - 1];
+	struct ebb_span *s = g->nspans ? &g->spans[g->nspans - 1] : NULL;
 
 	/*
 	 * Neighbours become one. Adding one to a last address cannot wrap: apertures are shorter
 	 * than 64 bits.
 	 */
-	if (g->nspans && first <= s->last.v + 1 && s->first.v <= last + 1) {
+	if (s && first <= s->last.v + 1 && s->first.v <= last + 1) {
 		s->first.v = first < s->first.v ? first : s->first.v;
 		s->last.v = last > s->last.v ? last : s->last.v;
 		s->kind = kind == EBB_WIDE ? EBB_WIDE : s->kind;
