@@ -17,7 +17,7 @@ static int config_check(const struct ebb_format *f, const struct ebb_config *c,
 	if ((unsigned)c->policy >= EBB_POLICIES || (unsigned)c->partial > EBB_PARTIAL_SPLIT ||
 	    c->batch > EBB_BATCH_MAX)
 		return EBB_ERR_INVALID;
-	if (c->leaf_levels && !(c->leaf_levels & 1))
+	if ((c->leaf_levels && !(c->leaf_levels & 1)) || (c->flags & ~EBB_FLAGS))
 		return EBB_ERR_INVALID;
 	if (c->levels < f->levels_min || c->levels > f->levels_max || (c->flags & ~f->flags) ||
 	    (c->leaf_levels & ~f->leaf_levels))

@@ -205,7 +205,7 @@ EBB_INLINE bool looks_empty(const struct ebb_format *f, enum ebb_policy policy,
 
 EBB_INLINE int look_at_touched(struct ebb_gather *g)
 {
-	unsigned n = g->ntouched, looked;
+	unsigned n = g->ntouched, looked = 1;
 	int freed = 0;
 
 	g->ntouched = 0;
@@ -216,8 +216,10 @@ EBB_INLINE int look_at_touched(struct ebb_gather *g)
 		    !looks_empty(&ebb_vtdss, EBB_DEFERRED, g->domain, g->touched[i]))
 			continue;
 		ebb_slot_add_wait(g, cand);
-		if (ebb_unlikely(g->nslots >= g->domain->batch))
-			freed += ebb_reclaim_batch(g, false, &looked);
+		/* Tables above may follow, a level a round. No owner number free: later. */
+		for (unsigned l = 0; l < g->domain->levels && looked; l++)
+			if (ebb_unlikely(g->nslots >= g->domain->batch))
+				freed += ebb_reclaim_batch(g, false, &looked);
 	}
 	return freed;
 }
@@ -269,6 +271,8 @@ void ebb_stats(struct ebb_domain *d, struct ebb_stats *out)
 		out->live[l] = (uint64_t)sum.live[l];
 	out->held = __atomic_load_n(&d->held, __ATOMIC_RELAXED);
 	out->held_peak = __atomic_load_n(&d->held_peak, __ATOMIC_RELAXED);
+	if (out->held_peak < out->held) /* its update follows that of held */
+		out->held_peak = out->held;
 	out->pooled += __atomic_load_n(&d->pooled, __ATOMIC_RELAXED);
 	out->frozen = sum.frozen;
 	out->dead = sum.dead;

@@ -309,7 +309,7 @@ static int survey_run(const struct ebb_format *f, enum ebb_policy policy, struct
 		t = ebb_child(f, e);
 	}
 	if (l == r->level) {
-		for (unsigned i = 0; i < r->n && ret != EBB_ERR_MAPPED; i++) {
+		for (unsigned i = 0; i < r->n && !ret; i++) {
 			uint64_t e = ebb_load(&t->entry[ebb_index(r->iova, l) + i]);
 
 			if (e)

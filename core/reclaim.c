@@ -140,6 +140,11 @@ static void work_insert(struct ebb_gather *g, unsigned n, uint64_t cand)
 	g->work[i].cand = cand;
 }
 
+static unsigned batch_size(const struct ebb_domain *d)
+{
+	return d->batch ? d->batch : EBB_BATCH_MAX;
+}
+
 static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsigned n,
 			   unsigned *left)
 {
@@ -149,7 +154,7 @@ static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsign
 
 		if (!cand)
 			continue;
-		if (n == EBB_BATCH_MAX) {
+		if (n == batch_size(g->domain)) {
 			++*left;
 			continue;
 		}
@@ -169,10 +174,10 @@ static unsigned collect(struct ebb_gather *g, bool steal)
 	struct ebb_domain *d = g->domain;
 	unsigned n = take_slots(g, g, 0, &g->nslots), left;
 
-	if (!steal || n == EBB_BATCH_MAX)
+	if (!steal || n == batch_size(d))
 		return n;
 	ebb_spin_lock(&d->gathers_lock);
-	for (struct ebb_gather *o = d->gathers; o && n < EBB_BATCH_MAX; o = o->next)
+	for (struct ebb_gather *o = d->gathers; o && n < batch_size(d); o = o->next)
 		if (o != g)
 			n = take_slots(g, o, n, &left);
 	ebb_spin_unlock(&d->gathers_lock);

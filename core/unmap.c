@@ -474,7 +474,15 @@ EBB_INLINE int unmap_range(const struct ebb_format *f, enum ebb_policy policy, s
 	}
 	if (unmapped)
 		*unmapped = c.removed;
-	return c.removed ? EBB_OK : EBB_ERR_NOT_MAPPED;
+	if (ebb_likely(c.removed))
+		return EBB_OK;
+	/*
+	 * Nothing was mapped, so the caller has nothing to sync for, and may map there at once. The
+	 * device must forget the empty tables that went.
+	 */
+	if (g->unlinked)
+		ebb_sync(g);
+	return EBB_ERR_NOT_MAPPED;
 }
 
 int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmapped)

@@ -182,6 +182,7 @@ enum ebb_partial {
 	(1u << 1) /* the device caches non-present entries (VT-d CAP.CM = 1): invalidate on map */
 #define EBB_ACCESSED_DIRTY (1u << 2) /* hardware sets accessed and dirty bits (VT-d SSADS) */
 #define EBB_SNOOP_CONTROL  (1u << 3) /* leaves may carry the snoop bit (VT-d ECAP.SC = 1) */
+#define EBB_FLAGS	   (15u) /* all of them */
 
 struct ebb_config {
 	enum ebb_format_id format;
