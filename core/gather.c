@@ -113,12 +113,13 @@ void ebb_gather_room(struct ebb_gather *g)
 
 /* ---- candidates ---- */
 
-/* Neighbouring tables hash to neighbouring slots, so that a batch comes out nearly sorted. */
+/* Neighbouring tables get neighbouring slots, so that a batch comes out nearly sorted. */
 EBB_INLINE unsigned slot_hash(uint64_t cand)
 {
-	uint64_t n = cand >> ebb_table_span_lg2(ebb_cand_level(cand));
+	unsigned level = ebb_cand_level(cand);
+	uint64_t n = cand >> ebb_table_span_lg2(level);
 
-	return (unsigned)(n ^ (n >> 7) ^ (n >> 14) ^ ebb_cand_level(cand));
+	return (unsigned)(n + 37 * (n / EBB_GATHER_SLOTS) + 64 * level);
 }
 
 EBB_INLINE uint64_t cand_of_touched(uint64_t touched)

@@ -148,9 +148,15 @@ static unsigned batch_size(const struct ebb_domain *d)
 static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsigned n,
 			   unsigned *left)
 {
+	unsigned start = 0;
+
+	/* From a gap on, so that a run of neighbours that wraps around comes in order. */
+	while (start < EBB_GATHER_SLOTS && __atomic_load_n(&from->slots[start], __ATOMIC_RELAXED))
+		start++;
 	*left = 0;
 	for (unsigned i = 0; i < EBB_GATHER_SLOTS; i++) {
-		uint64_t cand = __atomic_load_n(&from->slots[i], __ATOMIC_RELAXED);
+		uint64_t *slot = &from->slots[(start + i) % EBB_GATHER_SLOTS];
+		uint64_t cand = __atomic_load_n(slot, __ATOMIC_RELAXED);
 
 		if (!cand)
 			continue;
@@ -162,7 +168,7 @@ static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsign
 		 * Acquire: pairs with the release in ebb_slot_add(), so that the scan sees what the
 		 * unmapper stored (6).
 		 */
-		cand = __atomic_exchange_n(&from->slots[i], 0, __ATOMIC_ACQ_REL);
+		cand = __atomic_exchange_n(slot, 0, __ATOMIC_ACQ_REL);
 		if (cand)
 			work_insert(g, n++, cand);
 	}

@@ -11,10 +11,13 @@
 
 struct ebb_hosted; /* an arena, its limit and its counters; thread-safe */
 
+/* The most table memory that one ebb_hosted can have. */
+#define EBB_HOSTED_BYTES_MAX (1ull << 40)
+
 /*
- * Reserves address space (128 GiB, not memory) for tables. `limit_tables` is the most that may be
- * allocated at any time, 0 for no limit; hitting it is EBB_ERR_NO_MEMORY in the core. Returns NULL
- * if the address space cannot be reserved.
+ * `limit_tables` is the most that may be allocated at any time, 0 for no limit; hitting it is
+ * EBB_ERR_NO_MEMORY in the core. Address space is reserved as it is needed, 1 GiB at a time, and
+ * memory is used only by allocated tables. Returns NULL if there is no address space.
  */
 struct ebb_hosted *ebb_hosted_create(uint64_t limit_tables);
 

@@ -47,11 +47,10 @@ extern char ebb_hosted_tsan_ended, ebb_hosted_tsan_began;
 #endif
 
 /*
- * The arena: a naturally aligned piece of address space. The descriptors of its tables stand at its
- * beginning, so that a table's own address leads to its descriptor.
+ * Tables come from chunks of address space, each aligned to its size. The descriptors of a chunk's
+ * tables stand at its beginning, so that a table's own address leads to its descriptor.
  */
-#define EBB_ARENA_LG2  37u /* 128 GiB */
-#define EBB_ARENA_SIZE (1ull << EBB_ARENA_LG2)
+#define EBB_CHUNK_SIZE (1ull << 30)
 
 /*
  * Physical addresses differ from pointers, so that code that mixes them up fails. Small enough for
@@ -85,7 +84,7 @@ static inline struct ebb_table *ebb_hot_va(ebb_pa pa)
 
 static inline struct ebb_desc *ebb_hot_desc(const struct ebb_table *t)
 {
-	uintptr_t base = (uintptr_t)t & ~(uintptr_t)(EBB_ARENA_SIZE - 1);
+	uintptr_t base = (uintptr_t)t & ~(uintptr_t)(EBB_CHUNK_SIZE - 1);
 
 	return (struct ebb_desc *)base + (((uintptr_t)t - base) / EBB_TABLE_SIZE);
 }

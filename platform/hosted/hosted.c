@@ -4,9 +4,10 @@
  * The hosted platform's cold half: the arena, grace periods, and a device that has no caches to
  * invalidate.
  *
- * The arena is reserved address space. Its pages become accessible in steps as tables are first
- * used, and every table that is freed to it is handed back to the operating system at once: the
- * next user finds it zeroed, as it must be. Hysteresis is the business of the pools above.
+ * The arena is address space, reserved in chunks. Its pages become accessible in steps as tables
+ * are first used, and every table that is freed to it is handed back to the operating system at
+ * once: the next user finds it zeroed, as it must be. Hysteresis is the business of the pools
+ * above.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -20,14 +21,15 @@
 #include <unistd.h>
 
 #define COMMIT_STEP (64ull << 20)
-#define DESCS_SIZE  (EBB_ARENA_SIZE / EBB_TABLE_SIZE * sizeof(struct ebb_desc))
+#define DESCS_SIZE  (EBB_CHUNK_SIZE / EBB_TABLE_SIZE * sizeof(struct ebb_desc))
+#define CHUNKS_MAX  (EBB_HOSTED_BYTES_MAX / EBB_CHUNK_SIZE)
 
 struct ebb_hosted {
 	pthread_mutex_t lock;
-	char *base; /* descriptors first, tables behind them */
-	/* bytes from the first table on that were ever used, that are accessible */
-	uint64_t used, committed;
-	uint64_t descs_committed;
+	char *chunks[CHUNKS_MAX]; /* descriptors first, tables behind them */
+	unsigned nchunks;
+	uint64_t used; /* bytes of the last chunk that were ever used, descriptors included... */
+	uint64_t accessible; /* ...and that are accessible */
 	struct ebb_table *free;
 	uint64_t tables, tables_peak, limit, allocations, fail_in;
 };
@@ -71,20 +73,35 @@ void ebb_hosted_register_thread(void)
 
 /* ---- the arena ---- */
 
-/* Reserves naturally aligned address space: twice as much, then what sticks out is given back. */
-static char *arena_reserve(void)
+/* Reserves one chunk: twice as much, then what sticks out is given back. */
+static char *chunk_reserve(void)
 {
-	char *p = mmap(NULL, 2 * EBB_ARENA_SIZE, PROT_NONE,
+	char *p = mmap(NULL, 2 * EBB_CHUNK_SIZE, PROT_NONE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	size_t before;
 
 	if (p == MAP_FAILED)
 		return NULL;
-	before = -(uintptr_t)p & (EBB_ARENA_SIZE - 1);
+	before = -(uintptr_t)p & (EBB_CHUNK_SIZE - 1);
 	if (before)
 		munmap(p, before);
-	munmap(p + before + EBB_ARENA_SIZE, EBB_ARENA_SIZE - before);
+	munmap(p + before + EBB_CHUNK_SIZE, EBB_CHUNK_SIZE - before);
+	if (mprotect(p + before, DESCS_SIZE, PROT_READ | PROT_WRITE)) {
+		munmap(p + before, EBB_CHUNK_SIZE);
+		return NULL;
+	}
 	return p + before;
+}
+
+static bool chunk_add(struct ebb_hosted *h)
+{
+	char *p = h->nchunks < CHUNKS_MAX ? chunk_reserve() : NULL;
+
+	if (!p)
+		return false;
+	h->chunks[h->nchunks++] = p;
+	h->used = h->accessible = DESCS_SIZE;
+	return true;
 }
 
 struct ebb_hosted *ebb_hosted_create(uint64_t limit_tables)
@@ -93,8 +110,7 @@ struct ebb_hosted *ebb_hosted_create(uint64_t limit_tables)
 
 	if (!h)
 		return NULL;
-	h->base = arena_reserve();
-	if (!h->base) {
+	if (!chunk_add(h)) {
 		free(h);
 		return NULL;
 	}
@@ -105,37 +121,31 @@ struct ebb_hosted *ebb_hosted_create(uint64_t limit_tables)
 
 void ebb_hosted_destroy(struct ebb_hosted *h)
 {
-	munmap(h->base, EBB_ARENA_SIZE);
+	for (unsigned i = 0; i < h->nchunks; i++)
+		munmap(h->chunks[i], EBB_CHUNK_SIZE);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
-}
-
-static bool make_accessible(char *p, uint64_t *committed, uint64_t want, uint64_t max)
-{
-	uint64_t to = (want + COMMIT_STEP - 1) & ~(COMMIT_STEP - 1);
-
-	if (want <= *committed)
-		return true;
-	if (to > max)
-		to = max;
-	if (want > to || mprotect(p + *committed, to - *committed, PROT_READ | PROT_WRITE))
-		return false;
-	*committed = to;
-	return true;
 }
 
 /* A table that was never used before. */
 static struct ebb_table *arena_grow(struct ebb_hosted *h)
 {
-	uint64_t descs = (DESCS_SIZE + h->used) / EBB_TABLE_SIZE + 1;
 	struct ebb_table *t;
+	char *chunk;
 
-	if (!make_accessible(h->base, &h->descs_committed, descs * sizeof(struct ebb_desc),
-			     DESCS_SIZE) ||
-	    !make_accessible(h->base + DESCS_SIZE, &h->committed, h->used + EBB_TABLE_SIZE,
-			     EBB_ARENA_SIZE - DESCS_SIZE))
+	if (h->used == EBB_CHUNK_SIZE && !chunk_add(h))
 		return NULL;
-	t = (struct ebb_table *)(h->base + DESCS_SIZE + h->used);
+	chunk = h->chunks[h->nchunks - 1];
+	if (h->used == h->accessible) {
+		uint64_t step = EBB_CHUNK_SIZE - h->used;
+
+		if (step > COMMIT_STEP)
+			step = COMMIT_STEP;
+		if (mprotect(chunk + h->used, step, PROT_READ | PROT_WRITE))
+			return NULL;
+		h->accessible += step;
+	}
+	t = (struct ebb_table *)(chunk + h->used);
 	h->used += EBB_TABLE_SIZE;
 	return t;
 }
@@ -301,6 +311,10 @@ void ebb_hosted_stats(struct ebb_hosted *h, struct ebb_hosted_stats *out)
 	out->tables = h->tables;
 	out->tables_peak = h->tables_peak;
 	out->allocations = h->allocations;
-	out->resident_bytes = resident(h->base + DESCS_SIZE, h->used);
+	out->resident_bytes = 0;
+	for (unsigned i = 0; i < h->nchunks; i++)
+		out->resident_bytes +=
+			resident(h->chunks[i] + DESCS_SIZE,
+				 (i + 1 < h->nchunks ? EBB_CHUNK_SIZE : h->used) - DESCS_SIZE);
 	pthread_mutex_unlock(&h->lock);
 }
