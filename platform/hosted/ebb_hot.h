@@ -7,20 +7,11 @@
  * function must do.
  *
  * liburcu's read-side functions are inlined too; its headers state that they are short enough to be
- * used so from code under any licence.
+ * used so from code under any licence. Not for ThreadSanitizer, which misreads their inline assembly.
  */
 #include "ebb.h"
 #include "ebb_hosted.h"
 #include <sched.h>
-
-#define _LGPL_SOURCE
-#ifdef EBB_RCU_MB
-#include <urcu/urcu-mb.h>
-#define EBB_RCU(name) urcu_mb_##name
-#else
-#include <urcu/urcu-memb.h>
-#define EBB_RCU(name) urcu_memb_##name
-#endif
 
 #if defined(__SANITIZE_THREAD__)
 #define EBB_TSAN 1
@@ -28,6 +19,17 @@
 #if __has_feature(thread_sanitizer)
 #define EBB_TSAN 1
 #endif
+#endif
+
+#ifndef EBB_TSAN
+#define _LGPL_SOURCE
+#endif
+#ifdef EBB_RCU_MB
+#include <urcu/urcu-mb.h>
+#define EBB_RCU(name) urcu_mb_##name
+#else
+#include <urcu/urcu-memb.h>
+#define EBB_RCU(name) urcu_memb_##name
 #endif
 
 /*
@@ -58,9 +60,11 @@ extern char ebb_hosted_tsan_ended, ebb_hosted_tsan_began;
  */
 #define EBB_HOSTED_PA_OFFSET 0x40000000ull
 
+extern __thread bool ebb_hosted_registered;
+
 static inline void ebb_hot_read_lock(void)
 {
-	if (__builtin_expect(!URCU_TLS(EBB_RCU(reader)).registered, 0))
+	if (__builtin_expect(!ebb_hosted_registered, 0))
 		ebb_hosted_register_thread();
 	EBB_RCU(read_lock)();
 	EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_began);

@@ -41,14 +41,16 @@ static uint64_t ebb_hosted_tsan_fence;
 
 /* ---- threads ---- */
 
+__thread bool ebb_hosted_registered;
+
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 
 static void thread_gone(void *unused)
 {
 	(void)unused;
-	if (URCU_TLS(EBB_RCU(reader)).registered)
-		EBB_RCU(unregister_thread)();
+	EBB_RCU(unregister_thread)();
+	ebb_hosted_registered = false;
 }
 
 static void thread_key_make(void)
@@ -63,12 +65,13 @@ static void thread_key_make(void)
 
 void ebb_hosted_register_thread(void)
 {
-	if (URCU_TLS(EBB_RCU(reader)).registered)
+	if (ebb_hosted_registered)
 		return;
 	pthread_once(&thread_once, thread_key_make);
 	if (pthread_setspecific(thread_key, &thread_key))
 		abort();
 	EBB_RCU(register_thread)();
+	ebb_hosted_registered = true;
 }
 
 /* ---- the arena ---- */
