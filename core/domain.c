@@ -94,8 +94,8 @@ static struct ebb_table *list_join(struct ebb_table *list, struct ebb_table *res
 static struct ebb_table *collect_tree(const struct ebb_format *f, struct ebb_table *t,
 				      unsigned level, struct ebb_table *list)
 {
-	for (unsigned i = EBB_TABLE_ENTRIES; level > 0 && i-- > 0;) {
-		uint64_t e = t->entry[i];
+	for (unsigned i = 0; level > 0 && i < EBB_TABLE_ENTRIES; i++) {
+		uint64_t e = t->entry[EBB_TABLE_ENTRIES - 1 - i]; /* so that the list ascends */
 
 		if (ebb_is_table(f, e, level) || ebb_is_dead(f, e))
 			list = collect_tree(f, ebb_child(f, e), level - 1, list);

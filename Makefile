@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Copyright (c) 2026 The Ebb authors
+#
+# The short front door to meson.build and scripts/. On a Debian system each target first installs the packages that it
+# needs and that are missing (scripts/packages.sh has the list); when nothing is missing, apt is not called.
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+DESTDIR ?=
+TRACE ?= traces/nvme-randread.trace.xz
+PLOT := build/$(basename $(basename $(notdir $(TRACE)))).svg
+
+.DEFAULT_GOAL := build
+.NOTPARALLEL:
+.PHONY: build run test test-plain test-tsan test-asan lint format check-freestanding check-goals check-fresh-debian \
+	install clean help
+
+build: ## build the library and the program: build/libebb.a, build/ebb
+	@scripts/packages.sh run
+	@scripts/build.sh build
+
+run: ## build, compare the policies on a 1 TiB sweep, then on a recorded NVMe trace, with a plot
+	@scripts/packages.sh run
+	@scripts/build.sh build ebb
+	@echo
+	@build/ebb stress
+	@echo
+	@build/ebb replay $(TRACE) --plot $(PLOT)
+	@echo
+	@echo "The plot (table memory over time, all policies): $(PLOT)"
+
+test: ## all tests: plain, under ThreadSanitizer, under AddressSanitizer and UBSan
+	@scripts/packages.sh run test
+	@scripts/test.sh build build-tsan build-asan
+
+test-plain: ## the tests without sanitizers
+	@scripts/packages.sh run test
+	@scripts/test.sh build
+
+test-tsan: ## the tests under ThreadSanitizer
+	@scripts/packages.sh run test
+	@scripts/test.sh build-tsan
+
+test-asan: ## the tests under AddressSanitizer and UBSan
+	@scripts/packages.sh run test
+	@scripts/test.sh build-asan
+
+lint: ## formatter, static analysers, licence headers, both compilers
+	@scripts/packages.sh run test lint
+	@scripts/lint.sh
+
+format: ## format all C files in place
+	@scripts/packages.sh lint
+	@scripts/lint.sh --format
+
+check-freestanding: ## the core needs no libc: compile and link it alone for x86-64 and aarch64
+	@scripts/packages.sh freestanding
+	@scripts/check-freestanding.sh
+
+check-goals: ## the figures of the README hold on this machine
+	@scripts/packages.sh run goals
+	@scripts/build.sh build ebb
+	@scripts/check-goals.sh
+
+check-fresh-debian: ## `make run` and `make test` of the committed tree in a fresh Debian 12 (root only)
+	@scripts/packages.sh fresh
+	@scripts/fresh-debian.sh
+
+install: build ## install to $(DESTDIR)$(PREFIX)
+	@scripts/build.sh build -- -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C build --no-rebuild --quiet
+
+clean: ## remove everything that was built
+	rm -rf build build-*
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright (c) 2026 The Ebb authors */
+/*
+ * When tables are freed: what each policy keeps, batches, budgets, spare tables, and how little is
+ * freed by traffic that comes back.
+ */
+#include "support.h"
+
+#define BASE	 (5 * GIB)
+#define NONE	 .policies = ON_POLICY(EBB_NONE)
+#define RWLOCK	 .policies = ON_POLICY(EBB_RWLOCK)
+#define DEFERRED .policies = ON_POLICY(EBB_DEFERRED)
+#define FREEING	 .policies = ON_POLICY(EBB_RWLOCK) | ON_POLICY(EBB_DEFERRED)
+#define BATCH	 .shape.batch
+
+static uint64_t held(struct fixture *f)
+{
+	return stats_of(f).held;
+}
+
+/* Maps and unmaps one page in each of n level-0 tables. */
+static void sweep(struct fixture *f, uint64_t first, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		do_map(f, first + i * MIB_2, 0, PAGE);
+		do_unmap_sync(f, first + i * MIB_2, PAGE);
+	}
+}
+
+/* ---- none ---- */
+
+static void none_keeps_a_table_that_was_emptied_in_pieces(struct fixture *f)
+{
+	do_map(f, BASE, 0, MIB_2 / 2);
+	do_unmap(f, BASE, MIB_2 / 4);
+	do_unmap_sync(f, BASE + MIB_2 / 4, MIB_2 / 4);
+	do_reclaim(f);
+	assert_int_equal(held(f), f->shape.levels);
+	assert_int_equal(stats_of(f).freed, 0);
+}
+
+static void one_unmap_that_covers_a_table_frees_it(struct fixture *f)
+{
+	do_map(f, BASE + PAGE, 0, PAGE);
+	do_map(f, BASE + MIB_2, 0, PAGE);
+	assert_int_equal(live_at(f, 0), 2);
+	do_unmap(f, BASE + MIB_2, PAGE);
+	assert_ok(try_unmap(f, BASE, MIB_2, NULL));
+	do_sync(f);
+	do_reclaim(f);
+	assert_int_equal(live_at(f, 0), f->shape.policy == EBB_NONE);
+}
+
+/* Nothing is mapped any more, so the call says so; the tables go all the same. */
+static void a_covering_unmap_frees_empty_tables(struct fixture *f)
+{
+	uint64_t unmapped = 1;
+
+	for (unsigned i = 0; i < 10; i++) {
+		do_map(f, BASE + i * 7 * MIB_2, 0, PAGE);
+		do_unmap_sync(f, BASE + i * 7 * MIB_2, PAGE);
+	}
+	assert_int_equal(try_unmap(f, BASE, GIB, &unmapped), EBB_ERR_NOT_MAPPED);
+	assert_int_equal(unmapped, 0);
+	do_sync(f);
+	do_reclaim(f);
+	assert_int_equal(live_at(f, 0), 0);
+	assert_int_equal(live_at(f, 1), 0);
+}
+
+/* ---- rwlock ---- */
+
+static void rwlock_frees_a_table_with_its_last_leaf(struct fixture *f)
+{
+	do_map(f, BASE, 0, 2 * PAGE);
+	do_unmap_sync(f, BASE, PAGE);
+	assert_int_equal(held(f), f->shape.levels);
+	do_unmap_sync(f, BASE + PAGE, PAGE);
+	assert_int_equal(held(f), 1);
+	assert_int_equal(stats_of(f).freed, f->shape.levels - 1);
+}
+
+static void rwlock_frees_each_time(struct fixture *f)
+{
+	for (unsigned i = 1; i <= 10000; i++) {
+		assert_ok(ebb_map(&f->gather, EBB_IOVA(BASE), EBB_PA(0), PAGE, RW));
+		assert_ok(ebb_unmap(&f->gather, EBB_IOVA(BASE), PAGE, NULL));
+		ebb_sync(&f->gather);
+		assert_int_equal(held(f), 1);
+	}
+	assert_int_equal(stats_of(f).freed, 10000 * (f->shape.levels - 1));
+}
+
+/* ---- deferred ---- */
+
+static void deferred_frees_nothing_until_a_batch_is_full(struct fixture *f)
+{
+	sweep(f, BASE, 10);
+	assert_int_equal(live_at(f, 0), 10);
+	assert_int_equal(stats_of(f).candidates, 10);
+	assert_int_equal(stats_of(f).freed, 0);
+	assert_int_equal(do_reclaim(f), 10 + f->shape.levels - 2);
+	assert_int_equal(held(f), 1);
+}
+
+static void deferred_frees_when_a_batch_is_full(struct fixture *f)
+{
+	sweep(f, 0, 200);
+	assert_true(stats_of(f).freed >= 200 - 2 * f->shape.batch);
+	assert_true(held(f) <= 1 + f->shape.levels + 2 * f->shape.batch);
+}
+
+static void without_a_batch_every_sync_frees(struct fixture *f)
+{
+	for (unsigned i = 0; i < 5; i++) {
+		do_map(f, BASE + i * GIB, 0, PAGE);
+		do_unmap_sync(f, BASE + i * GIB, PAGE);
+		assert_int_equal(live_at(f, 0), 0);
+		assert_int_equal(stats_of(f).candidates, 0);
+	}
+}
+
+/* Hysteresis: traffic that empties and refills one table does not free it ten thousand times. */
+static void one_page_again_and_again_frees_a_handful(struct fixture *f)
+{
+	struct device_counts before = device_counts(f->device);
+
+	for (unsigned i = 0; i < 10000; i++) {
+		assert_ok(ebb_map(&f->gather, EBB_IOVA(BASE), EBB_PA(0), PAGE, RW));
+		assert_ok(ebb_unmap(&f->gather, EBB_IOVA(BASE), PAGE, NULL));
+		ebb_sync(&f->gather);
+	}
+	check_tree(f);
+	assert_true(stats_of(f).freed <= 8);
+	assert_true(stats_of(f).candidates <= 8);
+	assert_true(device_counts(f->device).wide_spans <= before.wide_spans + 8);
+	assert_true(device_counts(f->device).graces <= before.graces + 8);
+}
+
+static void a_ring_of_pages_frees_a_handful(struct fixture *f)
+{
+	for (unsigned i = 0; i < 10000; i++) {
+		uint64_t iova = BASE - 128 * PAGE + i % 256 * PAGE;
+
+		assert_ok(ebb_map(&f->gather, EBB_IOVA(iova), EBB_PA(0), PAGE, RW));
+		assert_ok(ebb_unmap(&f->gather, EBB_IOVA(iova), PAGE, NULL));
+		ebb_sync(&f->gather);
+	}
+	check_tree(f);
+	assert_true(stats_of(f).freed <= 16);
+}
+
+/* A candidate is looked at before it is freed: here each is in use again. */
+static void a_table_in_use_again_is_not_freed(struct fixture *f)
+{
+	for (unsigned i = 0; i < 10; i++) {
+		do_map(f, BASE + i * MIB_2, 0, PAGE);
+		do_unmap_sync(f, BASE + i * MIB_2, PAGE);
+		do_map(f, BASE + i * MIB_2 + 5 * PAGE, i * PAGE, PAGE);
+	}
+	assert_int_equal(do_reclaim(f), 0);
+	for (unsigned i = 0; i < 10; i++)
+		assert_maps_to(f, BASE + i * MIB_2 + 5 * PAGE, i * PAGE, 12, RW);
+	assert_ok(try_unmap(f, BASE, GIB, NULL));
+	do_sync(f);
+}
+
+static void reclaim_goes_up_to_the_root(struct fixture *f)
+{
+	do_map(f, 0, 0, PAGE);
+	do_map(f, f->aperture - PAGE, 0, PAGE);
+	assert_int_equal(held(f), 1 + 2 * (f->shape.levels - 1));
+	do_unmap(f, 0, PAGE);
+	do_unmap_sync(f, f->aperture - PAGE, PAGE);
+	assert_int_equal(do_reclaim(f), 2 * (f->shape.levels - 1));
+	assert_int_equal(held(f), 1);
+	assert_int_equal(stats_of(f).freed, 2 * (f->shape.levels - 1));
+}
+
+static void reclaim_stops_at_a_table_that_is_in_use(struct fixture *f)
+{
+	do_map(f, BASE, 0, PAGE);
+	do_map(f, BASE + MIB_2, 0, PAGE);
+	do_unmap_sync(f, BASE, PAGE);
+	assert_int_equal(do_reclaim(f), 1);
+	assert_maps_to(f, BASE + MIB_2, 0, 12, RW);
+	assert_int_equal(held(f), f->shape.levels);
+	do_unmap_sync(f, BASE + MIB_2, PAGE);
+}
+
+/* A budget is rounded up to a batch, and no more than that is looked at. */
+static void a_budget_bounds_what_reclaim_looks_at(struct fixture *f)
+{
+	struct ebb_gather other;
+
+	ebb_gather_init(&other, &f->domain);
+	sweep(f, BASE, 7);
+	for (unsigned i = 0; i < 7; i++) {
+		assert_ok(ebb_map(&other, EBB_IOVA(2 * BASE + i * MIB_2), EBB_PA(0), PAGE, RW));
+		assert_ok(ebb_unmap(&other, EBB_IOVA(2 * BASE + i * MIB_2), PAGE, NULL));
+		ebb_sync(&other);
+	}
+	assert_int_equal(stats_of(f).candidates, 14);
+	assert_true(ebb_reclaim(&f->gather, 1) <= 8);
+	check_tree(f);
+	assert_true(live_at(f, 0) >= 6);
+	ebb_gather_fini(&other);
+}
+
+static void any_gather_reclaims_for_all(struct fixture *f)
+{
+	struct ebb_gather other;
+
+	sweep(f, BASE, 10);
+	ebb_gather_init(&other, &f->domain);
+	assert_int_equal(ebb_reclaim(&other, UINT_MAX), 10 + f->shape.levels - 2);
+	check_tree(f);
+	assert_int_equal(held(f), 1);
+	ebb_gather_fini(&other);
+}
+
+static void a_finished_gather_leaves_no_empty_tables(struct fixture *f)
+{
+	struct ebb_gather other;
+
+	ebb_gather_init(&other, &f->domain);
+	for (unsigned i = 0; i < 30; i++)
+		assert_ok(ebb_map(&other, EBB_IOVA(BASE + i * MIB_2), EBB_PA(0), PAGE, RW));
+	assert_ok(ebb_unmap(&other, EBB_IOVA(BASE), GIB / 2, NULL));
+	ebb_gather_fini(&other);
+	check_tree(f);
+	assert_int_equal(live_at(f, 0), 0);
+}
+
+/* Two gathers empty a table together: whichever comes last must notice. */
+static void a_table_emptied_by_two_gathers_is_freed(struct fixture *f)
+{
+	struct ebb_gather other;
+
+	ebb_gather_init(&other, &f->domain);
+	for (unsigned i = 0; i < 100; i++) {
+		uint64_t iova = BASE + i * MIB_2;
+
+		assert_ok(ebb_map(&f->gather, EBB_IOVA(iova), EBB_PA(0), PAGE, RW));
+		assert_ok(ebb_map(&other, EBB_IOVA(iova + PAGE), EBB_PA(0), PAGE, RW));
+		assert_ok(ebb_unmap(&f->gather, EBB_IOVA(iova), PAGE, NULL));
+		assert_ok(ebb_unmap(&other, EBB_IOVA(iova + PAGE), PAGE, NULL));
+		ebb_sync(i % 2 ? &f->gather : &other);
+		ebb_sync(i % 2 ? &other : &f->gather);
+	}
+	ebb_gather_fini(&other);
+	do_reclaim(f);
+	assert_int_equal(held(f), 1);
+}
+
+/* ---- counters and spare tables ---- */
+
+static void the_counters_tell_how_often_tables_were_freed(struct fixture *f)
+{
+	struct ebb_stats stats;
+
+	sweep(f, BASE, 10);
+	do_reclaim(f);
+	stats = stats_of(f);
+	assert_int_equal(stats.freed, 10 + f->shape.levels - 2);
+	assert_int_equal(stats.frozen, stats.freed);
+	assert_int_equal(stats.dead, stats.freed);
+	assert_int_equal(stats.thawed, 0);
+	assert_int_equal(stats.revived, 0);
+	assert_int_equal(stats.held_peak, 1 + 10 + f->shape.levels - 2);
+}
+
+static void freed_tables_are_used_again(struct fixture *f)
+{
+	struct device_counts before;
+
+	do_map(f, BASE, 0, PAGE);
+	do_unmap_sync(f, BASE, PAGE);
+	do_reclaim(f);
+	assert_true(stats_of(f).pooled >= f->shape.levels - 1);
+	before = device_counts(f->device);
+	do_map(f, BASE, 0, PAGE);
+	assert_int_equal(device_counts(f->device).allocations, before.allocations);
+	do_unmap_sync(f, BASE, PAGE);
+}
+
+static void trim_gives_every_spare_table_back(struct fixture *f)
+{
+	struct ebb_hosted_stats hosted;
+	uint64_t pooled;
+
+	for (unsigned i = 0; i < 100; i++)
+		do_map(f, BASE + i * MIB_2, 0, PAGE);
+	for (unsigned i = 0; i < 100; i++)
+		do_unmap(f, BASE + i * MIB_2, PAGE);
+	do_sync(f);
+	do_reclaim(f);
+	pooled = stats_of(f).pooled;
+	assert_int_equal(ebb_trim(&f->gather), pooled);
+	check_tree(f);
+	assert_int_equal(stats_of(f).pooled, 0);
+	ebb_hosted_stats(f->hosted, &hosted);
+	assert_int_equal(hosted.tables, 1);
+	assert_int_equal(ebb_trim(&f->gather), 0);
+}
+
+static void long_unmaps_do_not_keep_more_spares_than_they_may(struct fixture *f)
+{
+	for (unsigned i = 0; i < 3000; i++)
+		assert_ok(ebb_map(&f->gather, EBB_IOVA(BASE + i * MIB_2), EBB_PA(0), PAGE, RW));
+	check_tree(f);
+	assert_ok(try_unmap(f, BASE, 3000 * MIB_2, NULL));
+	do_sync(f);
+	do_reclaim(f);
+	assert_true(stats_of(f).pooled <= 1024);
+}
+
+static const struct test_case cases[] = {
+	CASE_WITH(none_keeps_a_table_that_was_emptied_in_pieces, NONE),
+	CASE_WITH(one_unmap_that_covers_a_table_frees_it, BATCH = 64),
+	CASE_WITH(a_covering_unmap_frees_empty_tables, BATCH = 64),
+	CASE_WITH(rwlock_frees_a_table_with_its_last_leaf, RWLOCK),
+	CASE_WITH(rwlock_frees_each_time, RWLOCK),
+	CASE_WITH(deferred_frees_nothing_until_a_batch_is_full, DEFERRED, BATCH = 64),
+	CASE_WITH(deferred_frees_when_a_batch_is_full, DEFERRED, BATCH = 64),
+	CASE_WITH(deferred_frees_when_a_batch_is_full, DEFERRED, BATCH = 3),
+	CASE_WITH(deferred_frees_when_a_batch_is_full, DEFERRED, BATCH = 1),
+	CASE_WITH(without_a_batch_every_sync_frees, DEFERRED),
+	CASE_WITH(one_page_again_and_again_frees_a_handful, DEFERRED, BATCH = 64),
+	CASE_WITH(a_ring_of_pages_frees_a_handful, DEFERRED, BATCH = 64),
+	CASE_WITH(a_table_in_use_again_is_not_freed, DEFERRED, BATCH = 64),
+	CASE_WITH(reclaim_goes_up_to_the_root, DEFERRED, BATCH = 64),
+	CASE_WITH(reclaim_stops_at_a_table_that_is_in_use, DEFERRED, BATCH = 64),
+	CASE_WITH(a_budget_bounds_what_reclaim_looks_at, DEFERRED, BATCH = 8),
+	CASE_WITH(any_gather_reclaims_for_all, DEFERRED, BATCH = 64),
+	CASE_WITH(a_finished_gather_leaves_no_empty_tables, FREEING, BATCH = 64),
+	CASE_WITH(a_table_emptied_by_two_gathers_is_freed, FREEING, BATCH = 64),
+	CASE_WITH(a_table_emptied_by_two_gathers_is_freed, FREEING),
+	CASE_WITH(the_counters_tell_how_often_tables_were_freed, DEFERRED, BATCH = 64),
+	CASE_WITH(freed_tables_are_used_again, FREEING),
+	CASE_WITH(trim_gives_every_spare_table_back, FREEING, BATCH = 64),
+	CASE_WITH(long_unmaps_do_not_keep_more_spares_than_they_may, BATCH = 64),
+};
+
+int main(void)
+{
+	return RUN_CASES("reclaim", cases);
+}
