@@ -219,7 +219,7 @@ EBB_INLINE int look_at_touched(struct ebb_gather *g)
 		ebb_slot_add_wait(g, cand);
 		/* Tables above may follow, a level a round. No owner number free: later. */
 		for (unsigned l = 0; l < g->domain->levels && looked; l++)
-			if (ebb_unlikely(g->nslots >= g->domain->batch))
+			if (ebb_unlikely(g->nslots >= g->domain->batch && g->domain->batch))
 				freed += ebb_reclaim_batch(g, false, &looked);
 	}
 	return freed;
@@ -235,7 +235,7 @@ static EBB_COLD int reclaim_now(struct ebb_gather *g)
 
 	for (unsigned i = 0; i < 2 * g->domain->levels && looked && g->nslots; i++)
 		freed += ebb_reclaim_batch(g, false, &looked);
-	return freed + ebb_pending_free(g, false);
+	return freed;
 }
 
 int ebb_sync(struct ebb_gather *g)
@@ -248,7 +248,8 @@ int ebb_sync(struct ebb_gather *g)
 		freed = look_at_touched(g);
 	if (ebb_unlikely(!g->domain->batch))
 		freed += reclaim_now(g);
-	if (ebb_unlikely(g->npending >= EBB_BATCH_MAX))
+	/* A batch may wait for the grace period of the next; what unmaps of whole spans add may not. */
+	if (ebb_unlikely(g->npending > g->domain->batch))
 		freed += ebb_pending_free(g, false);
 	return freed;
 }

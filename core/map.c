@@ -67,12 +67,11 @@ EBB_INLINE uint64_t run_bytes(const struct run *r)
 }
 
 /*
- * Where walks do not snoop: the entry is in memory before anyone says so. The CAS leaves alone
- * whatever else has happened to the entry meanwhile; the table itself cannot have been replaced,
- * for we are in a section (step 2).
+ * The CAS leaves alone whatever else has happened to the entry meanwhile; the table itself cannot have
+ * been replaced, for we are in a section.
  */
-static EBB_COLD void settle_known(const struct ebb_format *f, struct ebb_domain *d, uint64_t *ep,
-				  uint64_t e)
+EBB_COLD void ebb_settle_known(const struct ebb_format *f, const struct ebb_domain *d, uint64_t *ep,
+			       uint64_t e)
 {
 	uint64_t pa = e & f->pa_bits;
 
@@ -197,7 +196,7 @@ static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy pol
 			return EBB_ERR_MAPPED;
 		}
 		if (!(*e & f->known))
-			settle_known(f, j->g->domain, ep, *e);
+			ebb_settle_known(f, j->g->domain, ep, *e);
 		return EBB_OK;
 	}
 }

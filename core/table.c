@@ -106,7 +106,6 @@ static int spare_alloc(struct ebb_gather *g)
 
 int ebb_spares_fill(struct ebb_gather *g, unsigned long want)
 {
-	bool reclaimed = g->domain->policy != EBB_DEFERRED;
 	int ret;
 
 	while (g->nspare < want) {
@@ -114,16 +113,11 @@ int ebb_spares_fill(struct ebb_gather *g, unsigned long want)
 		if (g->nspare >= want)
 			break;
 		ret = spare_alloc(g);
-		if (!ret)
+		/* Before giving up: what is empty now may be all that is needed. */
+		if (ret == EBB_ERR_NO_MEMORY && ebb_reclaim(g, EBB_BATCH_MAX) > 0)
 			continue;
-		/*
-		 * Before giving up: what is empty now may be all that is needed. Once, so that the
-		 * work is bounded.
-		 */
-		if (ret != EBB_ERR_NO_MEMORY || reclaimed)
+		if (ret)
 			return ret;
-		reclaimed = true;
-		ebb_reclaim(g, EBB_GATHER_SLOTS);
 	}
 	return EBB_OK;
 }

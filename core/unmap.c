@@ -172,7 +172,7 @@ EBB_INLINE enum step clear_step(const struct ebb_format *f, enum ebb_policy poli
 	struct ebb_table *t = c->g->domain->root;
 
 	for (unsigned l = ebb_top(c->g->domain);; l--) {
-		uint64_t e = ebb_load(&t->entry[ebb_index(c->cursor, l)]);
+		uint64_t *ep = &t->entry[ebb_index(c->cursor, l)], e = ebb_load(ep);
 		bool table = ebb_is_table(f, e, l);
 
 		if ((table && l == 1) || ebb_is_dead(f, e)) {
@@ -190,6 +190,9 @@ EBB_INLINE enum step clear_step(const struct ebb_format *f, enum ebb_policy poli
 		}
 		if (!table)
 			return clear_run(f, policy, c, t, l);
+		/* Another caller may just have split a large leaf of which this range is a part. */
+		if (ebb_unlikely(!(e & f->known)))
+			ebb_settle_known(f, c->g->domain, ep, e);
 		t = ebb_child(f, e);
 	}
 }
@@ -382,7 +385,7 @@ static bool split_link(const struct ebb_format *f, enum ebb_policy policy, struc
 	ep = ebb_walk_to(f, d, iova, level - 1);
 	/* Fails if hardware set a bit of the leaf, or another caller split it, since we looked. */
 	if (ep && ebb_cas(ep, &old, new)) {
-		ebb_write_back(d, ep, 1);
+		ebb_settle_known(f, d, ep, new);
 		done = true;
 	}
 	ebb_unlink_leave(policy, d);
