@@ -3,6 +3,8 @@
 /* The invariants of a quiet domain, as code. */
 #include "internal.h"
 
+#define VISITED (1u << 31) /* in a descriptor's level, while a check runs */
+
 struct check {
 	struct ebb_domain *d;
 	const struct ebb_format *f;
@@ -59,10 +61,14 @@ static void check_table(struct check *c, struct ebb_table *t, uint64_t iova, uns
 	bool root = level == ebb_top(c->d);
 	unsigned used = 0;
 
+	if (desc->level & VISITED) { /* a second link to it */
+		violation(c, EBB_BAD_DESC, iova, level);
+		return;
+	}
 	c->found[level]++;
 	if (desc->level != level + 1)
 		violation(c, EBB_BAD_DESC, iova, level);
-	desc->level = 0; /* a second link to it will find this; put back below */
+	desc->level |= VISITED;
 	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i++, iova += ebb_entry_span(level)) {
 		uint64_t e = ebb_load(&t->entry[i]);
 
@@ -78,13 +84,27 @@ static void check_table(struct check *c, struct ebb_table *t, uint64_t iova, uns
 		check_table(c, ebb_child(c->f, e), iova, level - 1);
 	}
 	iova -= ebb_entry_span(level + 1);
-	desc->level = level + 1;
 	if (c->d->policy != EBB_RWLOCK)
 		return;
 	if (desc->count != used)
 		violation(c, EBB_BAD_COUNT, iova, level);
 	if (!used && !root)
 		violation(c, EBB_EMPTY_TABLE, iova, level);
+}
+
+static void forget_visit(const struct ebb_format *f, struct ebb_table *t, unsigned level)
+{
+	struct ebb_desc *desc = ebb_hot_desc(t);
+
+	if (!(desc->level & VISITED))
+		return;
+	desc->level &= ~VISITED;
+	for (unsigned i = 0; level > 0 && i < EBB_TABLE_ENTRIES; i++) {
+		uint64_t e = ebb_load(&t->entry[i]);
+
+		if (ebb_is_table(f, e, level))
+			forget_visit(f, ebb_child(f, e), level - 1);
+	}
 }
 
 unsigned ebb_check(struct ebb_domain *d, ebb_violation_fn fn, void *arg)
@@ -94,6 +114,7 @@ unsigned ebb_check(struct ebb_domain *d, ebb_violation_fn fn, void *arg)
 	uint64_t live = 0;
 
 	check_table(&c, d->root, 0, ebb_top(d));
+	forget_visit(c.f, d->root, ebb_top(d));
 	ebb_stats(d, &s);
 	for (unsigned l = 0; l < EBB_LEVELS_MAX; l++) {
 		live += s.live[l];
