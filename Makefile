@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Copyright (c) 2026 The Ebb authors
 #
-# The short front door to meson.build and scripts/. On a Debian system each target first installs the packages that it
-# needs and that are missing (scripts/packages.sh has the list); when nothing is missing, apt is not called.
+# The short front door to meson.build and scripts/. On a Debian system each target first installs
+# the packages that it needs and that are missing (scripts/packages.sh has the list); when nothing
+# is missing, apt is not called.
 
 SHELL := /bin/bash
 PREFIX ?= /usr/local
@@ -12,8 +13,8 @@ PLOT := build/$(basename $(basename $(notdir $(TRACE)))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test test-plain test-tsan test-asan lint format check-freestanding check-goals check-fresh-debian \
-	install clean help
+.PHONY: build run test test-plain test-tsan test-asan lint format check-freestanding check-goals \
+	check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
@@ -62,7 +63,7 @@ check-goals: ## the figures of the README hold on this machine
 	@scripts/build.sh build ebb
 	@scripts/check-goals.sh
 
-check-fresh-debian: ## `make run` and `make test` of the committed tree in a fresh Debian 12 (root only)
+check-fresh-debian: ## `make run` and `make test` of the last commit, in a fresh Debian 12
 	@scripts/packages.sh fresh
 	@scripts/fresh-debian.sh
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Copyright (c) 2026 The Ebb authors
 #
-# The core needs nothing: strict C11 without a libc header in sight, without floating-point or vector registers, and all
-# that it links against are the four functions that a freestanding compiler may call anyway.
+# The core needs nothing: strict C11 without a libc header in sight, without floating-point or
+# vector registers, and all that it links against are the four functions that a freestanding
+# compiler may call anyway.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/lib.sh
@@ -11,8 +12,10 @@ source scripts/lib.sh
 out=build/freestanding
 mkdir -p "$out"
 
-# Outline atomics (a default of gcc for aarch64) would call into libgcc; kernels switch them off, too.
-common=(-std=c11 -O2 -g -ffreestanding -nostdlib -nostdinc -fno-pic -fno-stack-protector -mgeneral-regs-only
+# Outline atomics (a default of gcc for aarch64) would call into libgcc; kernels switch them off,
+# too.
+common=(-std=c11 -O2 -g -ffreestanding -nostdlib -nostdinc -fno-pic -fno-stack-protector
+	-mgeneral-regs-only
 	-Wall -Wextra -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstrict-prototypes -Werror
 	-Iinclude -Iplatform/guest)
 
@@ -30,8 +33,8 @@ compile_and_link() {
 		"$@" "${common[@]}" -isystem "$own_headers" -c "$unit" -o "${objects[-1]}"
 	done
 	"${binutils}ld" -r -o "$out/$arch.o" "${objects[@]}"
-	undefined=$("${binutils}nm" --undefined-only --format=just-symbols "$out/$arch.o" | sort -u |
-		grep -vxE 'memcpy|memset|memmove|memcmp' || true)
+	undefined=$("${binutils}nm" --undefined-only --format=just-symbols "$out/$arch.o" |
+		sort -u | grep -vxE 'memcpy|memset|memmove|memcmp' || true)
 	if [ -n "$undefined" ]; then
 		echo "needs from outside:" "$undefined"
 		return 1
@@ -41,6 +44,8 @@ compile_and_link() {
 
 check "x86-64, gcc" compile_and_link x86_64-gcc "" gcc
 check "x86-64, clang" compile_and_link x86_64-clang "" clang --target=x86_64-linux-gnu
-check "aarch64, gcc" compile_and_link aarch64-gcc aarch64-linux-gnu- aarch64-linux-gnu-gcc -mno-outline-atomics
-check "aarch64, clang" compile_and_link aarch64-clang aarch64-linux-gnu- clang --target=aarch64-linux-gnu -mno-outline-atomics
+check "aarch64, gcc" compile_and_link aarch64-gcc aarch64-linux-gnu- \
+	aarch64-linux-gnu-gcc -mno-outline-atomics
+check "aarch64, clang" compile_and_link aarch64-clang aarch64-linux-gnu- \
+	clang --target=aarch64-linux-gnu -mno-outline-atomics
 [ $failures -eq 0 ]

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Copyright (c) 2026 The Ebb authors
 #
-# What `make install` installs is what a user needs: the example builds against it by way of pkg-config, and runs.
+# What `make install` installs is what a user needs: the example builds against it by way of
+# pkg-config, and runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/lib.sh
@@ -13,12 +14,11 @@ rm -rf "$root"
 installed() {
 	make install DESTDIR="$root" PREFIX=/usr
 	local file
-	for file in bin/ebb include/ebb.h include/ebb_hosted.h share/man/man1/ebb.1 share/man/man1/ebb-replay.1; do
+	for file in bin/ebb include/ebb.h include/ebb_hosted.h share/man/man1/ebb{,-replay}.1; do
 		test -s "$root/usr/$file"
 	done
 }
 
-# embed NAME COMPILER-OPTION...
 embed() {
 	local flags
 	export PKG_CONFIG_SYSROOT_DIR=$root
@@ -31,9 +31,9 @@ embed() {
 }
 
 version() {
-	"$root/usr/bin/ebb" --version
-	"$root/usr/bin/ebb" --version | grep -qF "$(PKG_CONFIG_PATH=$(dirname "$(find "$root" -name ebb.pc)") \
-		pkg-config --modversion ebb)"
+	local version
+	version=$(pkg-config --modversion "$(find "$root" -name ebb.pc)")
+	"$root/usr/bin/ebb" --version | grep -xF "ebb $version"
 }
 
 check "install" installed

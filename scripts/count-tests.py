@@ -5,8 +5,9 @@
 
 Usage: count-tests.py BUILD-DIR...
 
-A cmocka program counts with each of its cases, any other program as one. A program that ended badly without naming a
-failed case (a crash, a sanitizer report, a timeout) counts as one failure more. Each failure and each skip is named.
+A cmocka program counts with each of its cases, any other program as one. A program that ended badly
+without naming a failed case (a crash, a sanitizer report, a timeout) counts as one failure more.
+Each failure and each skip is named.
 Prints "N passed, N failed[, N skipped]" last; exits 1 if anything failed or nothing ran.
 """
 import json

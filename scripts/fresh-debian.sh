@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Copyright (c) 2026 The Ebb authors
 #
-# What a newcomer does: a fresh Debian 12 that has make and git and nothing else, a clone of what is committed here,
-# `make run`, `make test`. Takes root. The Debian packages come from where this machine's own apt gets them; they and
-# the bare system are kept in ~/.cache/ebb, so that a second run downloads only what is new.
+# What a newcomer does: a fresh Debian 12 that has make and git and nothing else, a clone of what
+# is committed here, `make run`, `make test`. Takes root. The Debian packages come from where this
+# machine's own apt gets them; they and the bare system are kept in ~/.cache/ebb, so that a second
+# run downloads only what is new.
 # Usage: fresh-debian.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,7 +21,8 @@ root=${EBB_FRESH_ROOT:-}
 proxy=$(apt-config shell http_proxy Acquire::http::Proxy https_proxy Acquire::https::Proxy)
 eval "$proxy" # apt's proxy, if it has one, for debootstrap, which knows the environment only
 
-# In a mount and process name space of its own: whatever happens, no mount and no process stays behind.
+# In a mount and process name space of its own: whatever happens, no mount and no process stays
+# behind.
 if [ -z "$root" ]; then
 	if [ "$(id -u)" -ne 0 ]; then
 		skip "fresh Debian 12" "a chroot takes root"
@@ -34,7 +36,7 @@ fi
 
 unmount_all() {
 	local at
-	for at in var/cache/apt/archives dev proc tmp; do
+	for at in var/cache/apt/archives dev/pts dev proc tmp; do
 		! mountpoint -q "$root/$at" || umount "$root/$at"
 	done
 }
@@ -42,11 +44,13 @@ trap unmount_all EXIT
 
 # "URI RELEASE COMPONENT KEYRING" for each source of Debian packages that this machine's apt knows.
 debian_sources() {
-	apt-get indextargets --format "\$(REPO_URI) \$(RELEASE) \$(COMPONENT) \$(ORIGIN)" 'Created-By: Packages' |
-		awk -v suite="$suite" '$4 == "Debian" && ($2 == suite || index($2, suite "-") == 1) { print $1, $2, $3 }'
+	apt-get indextargets --format "\$(ORIGIN) \$(REPO_URI) \$(RELEASE) \$(COMPONENT)" \
+		'Created-By: Packages' | awk -v suite="$suite" \
+		'$1 == "Debian" && ($3 == suite || index($3, suite "-") == 1) { print $2, $3, $4 }'
 }
 
-# make_bare: debootstrap, with make and git, and what of this machine's apt set-up it takes to reach the archive.
+# make_bare: debootstrap, with make and git, and what of this machine's apt set-up it takes to
+# reach the archive.
 make_bare() {
 	local mirror fresh with=make,git
 	mirror=$(debian_sources | awk -v suite="$suite" '$2 == suite { print $1; exit }')
@@ -58,7 +62,8 @@ make_bare() {
 	fresh=$root/fresh
 	debootstrap --variant=minbase --include="$with" --cache-dir="$debs" \
 		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$suite" "$fresh" "$mirror"
-	rm -rf "$fresh"/var/cache/apt/archives/*.deb "$fresh"/var/lib/apt/lists/* "$fresh"/etc/apt/sources.list
+	rm -rf "$fresh"/var/cache/apt/archives/*.deb "$fresh"/var/lib/apt/lists/* \
+		"$fresh"/etc/apt/sources.list
 	tar -C "$fresh" -czf "$bare.new" .
 	mv "$bare.new" "$bare"
 	rm -rf --one-file-system "$fresh"
@@ -75,10 +80,12 @@ unpack() {
 		echo "deb $uri $release $component"
 	done >"$root/etc/apt/sources.list"
 	cat "$root/etc/apt/sources.list"
-	apt-config dump | grep -E '^Acquire::(http|https|Check-|Force|Retries|Languages)' >"$root/etc/apt/apt.conf.d/99host"
+	apt-config dump | grep -E '^Acquire::(http|https|Check-|Force|Retries|Languages)' \
+		>"$root/etc/apt/apt.conf.d/99host"
 	cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 	mount -t proc proc "$root/proc"
 	mount --bind /dev "$root/dev"
+	mount -t devpts -o ptmxmode=0666 devpts "$root/dev/pts"
 	mount -t tmpfs tmpfs "$root/tmp"
 	mount --bind "$debs" "$root/var/cache/apt/archives"
 	mkdir -p "$debs/partial"
@@ -88,7 +95,8 @@ unpack() {
 	[ -z "$(git status --porcelain)" ] || echo "(what is not committed is not in it)"
 }
 
-# inside DIR COMMAND...: in the fresh system, without anything of this one's environment but the way to the archive.
+# inside DIR COMMAND...: in the fresh system, without anything of this one's environment but the
+# way to the archive.
 inside() {
 	local dir=$1
 	shift
@@ -127,7 +135,8 @@ make_test() {
 # Without a network and with an apt that fails.
 calls_no_apt() {
 	ln -sf /bin/false "$root/usr/local/bin/apt-get"
-	unshare --net chroot "$root" /usr/bin/env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+	unshare --net chroot "$root" \
+		/usr/bin/env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		/bin/bash -c "cd $clone && scripts/packages.sh run test && make"
 }
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Copyright (c) 2026 The Ebb authors
 #
-# Sourced by the scripts that make several checks. Each check prints one line, and the end of its output if it failed.
+# Sourced by the scripts that make several checks. Each check prints one line, and the end of its
+# output if it failed.
 
 logs=build/checks
 failures=0

@@ -19,8 +19,8 @@ mapfile -t c_units < <(sources '*.c')
 mapfile -t shell_files < <(sources '*.sh' .ci/run)
 mapfile -t python_files < <(sources '*.py')
 mapfile -t manuals < <(sources '*.1' '*.3' '*.7')
-mapfile -t with_header < <(sources '*.c' '*.h' '*.S' '*.ld' '*.sh' '*.py' '*.build' '*.[137]' .ci/run .clang-format \
-	.clang-tidy .editorconfig .gitignore Makefile meson_options.txt)
+mapfile -t with_header < <(sources '*.c' '*.h' '*.S' '*.ld' '*.sh' '*.py' '*.build' '*.[137]' \
+	.ci/run .clang-format .clang-tidy .editorconfig .gitignore Makefile meson_options.txt)
 
 if [ "${1:-}" = --format ]; then
 	clang-format -i "${c_files[@]}"
@@ -42,17 +42,20 @@ licence_headers() {
 formatted() {
 	local file bad=0
 	for file in "${c_files[@]}"; do
-		clang-format "$file" | diff -u --label "$file" --label "$file, formatted" "$file" - || bad=1
+		clang-format "$file" |
+			diff -u --label "$file" --label "$file, formatted" "$file" - || bad=1
 	done
 	return $bad
 }
 
-# What clang-tidy sees is how clang builds it; a file that is not part of that build has no command to check it with.
+# What clang-tidy sees is how clang builds it; a file that is not part of that build has no
+# command to check it with.
 tidy() {
 	local built full=$logs/clang-tidy-full.log status=0
-	built=$(sed -n 's/^ *"file": "\(\.\.\/\)*\(.*\)",*$/\2/p' build-clang/compile_commands.json | sort -u)
+	built=$(sed -n 's/^ *"file": "\(\.\.\/\)*\(.*\)",*$/\2/p' build-clang/compile_commands.json)
 	printf '%s\n' "${c_units[@]}" | grep -Fx "$built" |
-		xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build-clang >"$full" 2>/dev/null || status=1
+		xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build-clang >"$full" 2>/dev/null ||
+		status=1
 	grep 'error:' "$full" | sort -u || true
 	echo "(how it comes to that: $full)"
 	return $status
@@ -60,8 +63,9 @@ tidy() {
 
 # cppcheck takes the first look at i in `for (i = N; i-- > 0;)` for an index.
 static_analysis() {
-	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
-		--error-exitcode=1 -j "$(nproc)" --suppress=missingIncludeSystem --suppress=unknownMacro \
+	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability \
+		--inline-suppr --error-exitcode=1 -j "$(nproc)" \
+		--suppress=missingIncludeSystem --suppress=unknownMacro \
 		--suppress=arrayIndexOutOfBounds:core/domain.c \
 		-D_GNU_SOURCE -Iinclude -Iplatform/hosted -Icore "${c_units[@]}"
 }
@@ -69,7 +73,8 @@ static_analysis() {
 check "licence headers" licence_headers
 check "clang-format" formatted
 check "shellcheck" shellcheck -x "${shell_files[@]}"
-check "python syntax" python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' "${python_files[@]}"
+check "python syntax" python3 -c \
+	'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' "${python_files[@]}"
 check "manual pages" mandoc -T lint -W warning "${manuals[@]}"
 check "gcc -Werror" scripts/build.sh build
 check "clang -Werror" scripts/build.sh build-clang

@@ -12,7 +12,8 @@ packages_of() {
 	case $1 in
 	run)
 		echo gcc libc6-dev meson ninja-build "pkg-config|pkgconf" liburcu-dev
-		echo libarchive-dev libcjson-dev libtracecmd-dev libtraceevent-dev "gnuplot-nox|gnuplot-qt|gnuplot-x11"
+		echo libarchive-dev libcjson-dev libtracecmd-dev libtraceevent-dev
+		echo "gnuplot-nox|gnuplot-qt|gnuplot-x11"
 		;;
 	test) echo libcmocka-dev xz-utils ;;
 	lint) echo clang clang-format clang-tidy cppcheck shellcheck mandoc ;;
@@ -68,8 +69,9 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt() {
-	if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
-		-o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1 </dev/null; then
+	if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+		"$@" >"$log" 2>&1 </dev/null; then
 		cat "$log" >&2
 		return 1
 	fi

@@ -177,20 +177,6 @@ static void an_accessed_table_is_used_and_freed(struct fixture *f)
 	do_unmap_sync(f, 0, 2 * PAGE);
 }
 
-static void tables_stay_accessed_when_they_are_thawed(struct fixture *f)
-{
-	do_map(f, 0, 0, PAGE);
-	assert_true(device_touch(f->device, 0, true));
-	do_unmap_sync(f, 0, PAGE);
-	do_map(f, 0, 0, PAGE);
-	assert_true(device_touch(f->device, 0, true));
-	do_map(f, 512 * PAGE, 0, PAGE);
-	do_unmap_sync(f, 0, PAGE);
-	do_reclaim(f);
-	assert_maps_to(f, 512 * PAGE, 0, 12, RW);
-	do_unmap_sync(f, 512 * PAGE, PAGE);
-}
-
 static const struct test_case cases[] = {
 	CASE(a_leaf_is_its_address_and_its_permissions),
 	CASE(large_leaves_carry_the_page_size_bit),
@@ -203,8 +189,6 @@ static const struct test_case cases[] = {
 	CASE(an_unmapped_entry_is_zero),
 	CASE_WITH(a_new_leaf_is_neither_accessed_nor_dirty, .shape.flags = EBB_ACCESSED_DIRTY),
 	CASE_WITH(an_accessed_table_is_used_and_freed, .shape.flags = EBB_ACCESSED_DIRTY),
-	CASE_WITH(tables_stay_accessed_when_they_are_thawed, .shape.flags = EBB_ACCESSED_DIRTY,
-		  .shape.batch = 64),
 };
 
 int main(void)

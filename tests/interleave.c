@@ -453,6 +453,42 @@ static void a_device_does_not_learn_a_dead_table_again(struct fixture *f)
 	remove_keeper(f);
 }
 
+/*
+ * Hardware marked the reference to the table as accessed: that outlives the freeze, the death and
+ * the thaw.
+ */
+static void assert_accessed(struct fixture *f)
+{
+	struct vtd_walk w;
+
+	walk_memory(f, BASE + 9 * PAGE, &w);
+	assert_true(memory_read(NULL, w.tables[1], vtd_index(BASE, 1)) & VTD_ACCESSED);
+}
+
+static void a_thaw_keeps_the_accessed_bit(struct fixture *f)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		do_map(f, BASE, 0, PAGE);
+		assert_true(device_touch(f->device, BASE, true));
+		do_unmap_sync(f, BASE, PAGE);
+		other_open(f, BASE + 9 * PAGE, 2 * PAGE);
+		if (i == 0)
+			f->device->on_grace = hook(map_some);
+		else if (i == 1)
+			f->device->before_invalidation = hook(map_some);
+		else
+			f->device->after_invalidation = hook(map_some);
+		do_reclaim(f);
+		other_close();
+		assert_accessed(f);
+		do_unmap_sync(f, BASE + 9 * PAGE, 2 * PAGE);
+		do_reclaim(f);
+		assert_int_equal(stats_of(f).held, 1);
+	}
+	assert_int_equal(stats_of(f).thawed, 1);
+	assert_int_equal(stats_of(f).revived, 2);
+}
+
 /* ---- a map in the middle of its read section ---- */
 
 static void *reclaim_in_thread(void *arg)
@@ -599,6 +635,7 @@ static const struct test_case cases[] = {
 	TWICE(another_reclaimer_leaves_a_dead_table_alone),
 	TWICE(a_trim_during_reclaim_takes_only_spares),
 	TWICE(a_device_does_not_learn_a_dead_table_again),
+	CASE_WITH(a_thaw_keeps_the_accessed_bit, DEFERRED, .shape.flags = EBB_ACCESSED_DIRTY),
 	CASE_WITH(a_leaf_stored_after_the_freeze_is_found_by_the_second_look, HARD),
 	TWICE(a_map_that_thaws_a_table_and_fails_makes_it_a_candidate),
 	TWICE(tables_on_the_way_may_go_while_a_map_allocates),

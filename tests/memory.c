@@ -4,6 +4,7 @@
  * Memory that is given back: resident size after a trim, and the bound of empty tables that are not
  * yet freed.
  */
+#include <ebb_hot.h>
 #include "support.h"
 
 #define PAGES	    (UNDER_TSAN ? 3000u : 25000u)
@@ -85,6 +86,29 @@ static void memory_that_went_back_is_clean_when_it_comes_again(struct fixture *f
 		ebb_trim(&f->gather);
 		check_tree(f);
 	}
+}
+
+/* The limit that the platform was made with, and then another one. */
+static void the_platform_keeps_its_limit(struct fixture *f)
+{
+	struct ebb_hosted *h = ebb_hosted_create(3);
+	struct ebb_platform p = ebb_hosted_platform(h);
+	struct ebb_table *t[4];
+
+	(void)f;
+	for (unsigned i = 0; i < 3; i++)
+		assert_non_null(t[i] = p.alloc_table(p.ctx, -1));
+	assert_null(p.alloc_table(p.ctx, -1));
+	ebb_hosted_set_limit(h, 4);
+	assert_non_null(t[3] = p.alloc_table(p.ctx, -1));
+	assert_null(p.alloc_table(p.ctx, -1));
+	for (unsigned i = 0; i < 4; i++) {
+		ebb_hot_desc(t[i])->next = i < 3 ? t[i + 1] : NULL;
+		for (unsigned n = 0; n < EBB_TABLE_ENTRIES; n++)
+			assert_int_equal(((const uint64_t *)(const void *)t[i])[n], 0);
+	}
+	p.free_tables(p.ctx, t[0]);
+	ebb_hosted_destroy(h);
 }
 
 static void the_peak_is_remembered(struct fixture *f)
@@ -176,6 +200,7 @@ static const struct test_case cases[] = {
 	CASE_WITH(memory_that_went_back_is_clean_when_it_comes_again,
 		  .shape.flags = EBB_NONSNOOPING),
 	CASE(the_peak_is_remembered),
+	CASE_WITH(the_platform_keeps_its_limit, NONE, .levels = ON_LEVELS(3)),
 	CASE_WITH(empty_tables_are_bounded, RWLOCK, PLAIN),
 	CASE_WITH(empty_tables_are_bounded, DEFERRED, PLAIN),
 	CASE_WITH(empty_tables_are_bounded, DEFERRED, PLAIN, .shape.batch = 3),

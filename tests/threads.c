@@ -287,6 +287,8 @@ static void *work(void *arg)
 	struct worker *w = arg;
 	bool well = true;
 
+	if (w->index % 2) /* the others are registered when they need it */
+		ebb_hosted_register_thread();
 	pthread_barrier_wait(&w->arena->start);
 	ebb_gather_init(&w->gather, &w->arena->f->domain);
 	for (unsigned i = 0; i < w->arena->operations && well && !failed(w->arena); i++)

@@ -16,7 +16,10 @@ static uint64_t bytes_needed(const struct sweep *sweep)
 	return sweep_tables(sweep) * TABLE_COST + MARGIN;
 }
 
-/* The largest number of whole steps, as an IOVA space, whose tables fit into `bytes`. 0 if not one does. */
+/*
+ * The largest number of whole steps, as an IOVA space, whose tables fit into `bytes`. 0 if not one
+ * does.
+ */
 static uint64_t largest_total(struct sweep sweep, uint64_t bytes)
 {
 	uint64_t fits = 0, too_many = sweep_pairs(&sweep);
@@ -58,9 +61,9 @@ int sweep_fits(const struct sweep *sweep, unsigned policies)
 
 	if ((policies & (1u << EBB_NONE)) == 0)
 		return TOOL_OK;
-	if (need > available && available <= ARENA_BYTES)
+	if (need <= available && need <= ARENA_BYTES)
+		return TOOL_OK;
+	if (available <= ARENA_BYTES)
 		return refuse(sweep, available, "what is available");
-	if (need > ARENA_BYTES)
-		return refuse(sweep, ARENA_BYTES, "the most that one domain can have here");
-	return TOOL_OK;
+	return refuse(sweep, ARENA_BYTES, "the most that one domain can have here");
 }

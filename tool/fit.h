@@ -5,8 +5,8 @@
 #include "sweep.h"
 
 /*
- * Is there memory for this sweep under these policies (bit p: enum ebb_policy p)? If not, prints how much is needed and the
- * largest sweep that fits. Returns an enum tool_exit.
+ * Is there memory for this sweep under these policies (bit p: enum ebb_policy p)? If not, prints
+ * how much is needed and the largest sweep that fits. Returns an enum tool_exit.
  */
 int sweep_fits(const struct sweep *sweep, unsigned policies);
 

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads "KEY VALUE" or "KEY: VALUE kB" out of a file of such lines; with key "" the first number of the file. */
+/*
+ * Reads "KEY VALUE" or "KEY: VALUE kB" out of a file of such lines; with key "" the first number of
+ * the file.
+ */
 static bool read_value(const char *path, const char *key, uint64_t *value)
 {
 	FILE *file = fopen(path, "re");
@@ -104,10 +107,11 @@ uint64_t memory_available(void)
 
 	if (read_value("/proc/meminfo", "MemAvailable", &kib))
 		available = kib * KIB;
-	return left < available ? left : available;
+	available = left < available ? left : available;
+	return available - available / 16;
 }
 
 uint64_t memory_room_for(uint64_t object_bytes)
 {
-	return memory_available() / 8 * 7 / object_bytes;
+	return memory_available() / object_bytes;
 }

@@ -184,7 +184,10 @@ static bool split(struct model *model, struct node **slot)
 	return true;
 }
 
-/* Removes the leaves of [first, last] below a node. Returns how many were met, or EBB_ERR_NO_MEMORY. */
+/*
+ * Removes the leaves of [first, last] below a node. Returns how many were met, or
+ * EBB_ERR_NO_MEMORY.
+ */
 static int remove_leaves(struct model *model, struct node *node, unsigned level, uint64_t base,
 			 uint64_t first, uint64_t last)
 {

@@ -3,9 +3,10 @@
 #ifndef EBB_TOOL_MODEL_H
 #define EBB_TOOL_MODEL_H
 /*
- * A plain model of what is mapped, as a tree that never has an empty table: the number of its tables is what the live
- * mappings need, the lower bound for every policy. It shares no code with the core and picks page sizes by the same
- * rule: the largest that alignment, length and the format (4 KiB, 2 MiB, 1 GiB) allow.
+ * A plain model of what is mapped, as a tree that never has an empty table: the number of its
+ * tables is what the live mappings need, the lower bound for every policy. It shares no code with
+ * the core and picks page sizes by the same rule: the largest that alignment, length and the format
+ * (4 KiB, 2 MiB, 1 GiB) allow.
  */
 #include "ebb.h"
 

@@ -85,7 +85,7 @@ static const struct argp_option common_options[] = {
 
 const struct argp common_argp = { .options = common_options, .parser = parse_common };
 
-/* Accepts "", "K", "KiB", "KB" and so on in either case; the unit is a power of 1024 in any case. */
+/* Accepts "", "K", "KiB", "KB" and so on in either case; the unit is a power of 1024. */
 static bool suffix_unit(const char *suffix, uint64_t *unit)
 {
 	static const char letters[] = "KMGTP";

@@ -3,7 +3,10 @@
 #include "player.h"
 #include "tool.h"
 
-/* No kernel maps more than this at once; a garbled line may, and would take all memory and a long time. */
+/*
+ * No kernel maps more than this at once; a garbled line may, and would take all memory and a long
+ * time.
+ */
 #define MAP_MAX TIB
 
 /* Counts an event that could not be played. Returns `error` if it ends the replay, else EBB_OK. */

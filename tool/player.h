@@ -12,14 +12,17 @@ struct play_counts {
 	uint64_t maps, unmaps; /* all of them */
 	uint64_t overlaps; /* maps of something that is mapped already, left out */
 	uint64_t unmatched; /* unmaps of nothing */
-	uint64_t skipped; /* empty, not aligned to pages, more than 1 TiB, or beyond the last address */
+	uint64_t skipped; /* empty, not aligned, of more than 1 TiB, or beyond the last address */
 };
 
 /* Plays events [from, to), with a sync after every unmap. Returns an enum tool_exit. */
 int play(struct space *space, const struct trace *trace, size_t from, size_t to,
 	 struct play_counts *counts);
 
-/* The same on a model. *peak_tables grows to the most tables that were needed after any of the events. */
+/*
+ * The same on a model. *peak_tables grows to the most tables that were needed after any of the
+ * events.
+ */
 int play_model(struct model *model, const struct trace *trace, size_t from, size_t to,
 	       struct play_counts *counts, uint64_t *peak_tables);
 

@@ -118,13 +118,17 @@ void plot_start(struct plot *plot, const char *title, unsigned height)
 			height);
 	fputs("enhanced background '#ffffff'\nset label 1 ", plot->script);
 	plot_string(plot, title);
-	fputs(" at screen 0.52,0.95 center noenhanced\nset border 3 lc rgb '#606060'\nset tics nomirror out\n",
+	fputs(" at screen 0.52,0.95 center noenhanced\n"
+	      "set border 3 lc rgb '#606060'\nset tics nomirror out\n",
 	      plot->script);
 }
 
-/* ---- table memory over a trace ---------------------------------------------------------------- */
+/* ---- table memory over a trace --------------------------------------------------------------- */
 
-/* Colours that people with any colour vision tell apart. The lower bound is a broad line below the others. */
+/*
+ * Colours that people with any colour vision tell apart. The lower bound is a broad line below the
+ * others.
+ */
 static const char *const curve_styles[PLOT_STYLES] = {
 	[PLOT_NONE] = "lc rgb '#d55e00' lw 2.5 dt solid",
 	[PLOT_RWLOCK] = "lc rgb '#0072b2' lw 2.5 dt (14,6)",

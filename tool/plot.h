@@ -3,8 +3,8 @@
 #ifndef EBB_TOOL_PLOT_H
 #define EBB_TOOL_PLOT_H
 /*
- * Pictures, drawn by gnuplot. The file is opened before the work starts, so that one that cannot be written is found out at
- * once, and is removed again if there is no picture in the end.
+ * Pictures, drawn by gnuplot. The file is opened before the work starts, so that one that cannot be
+ * written is found out at once, and is removed again if there is no picture in the end.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,10 +28,13 @@ int plot_draw(struct plot *plot);
 /* After plot_open(), drawn or not. */
 void plot_close(struct plot *plot);
 
-/* What every script starts with. The height is in pixels; bytes of the title that cannot be shown become '?'. */
+/*
+ * What every script starts with. The height is in pixels; bytes of the title that cannot be shown
+ * become '?'.
+ */
 void plot_start(struct plot *plot, const char *title, unsigned height);
 
-/* ---- table memory over a trace ---------------------------------------------------------------- */
+/* ---- table memory over a trace --------------------------------------------------------------- */
 
 enum plot_style { /* one per curve; told apart by colour and by dashes */
 	PLOT_NONE,

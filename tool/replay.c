@@ -35,7 +35,7 @@ struct replay_result {
 	double ns_per_event;
 };
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static const struct report_column columns[] = {
 	{ "policy", -8 }, { "maps", 8 },     { "unmaps", 8 },	{ "unmatched", 9 },
@@ -104,22 +104,22 @@ static void print_summary(const struct trace *trace)
 static void warn_about(const struct trace *trace, const struct play_counts *counts)
 {
 	if (counts->skipped != 0)
-		tool_warn(
-			"%s: %" PRIu64
-			" events skipped: empty, not aligned to pages, beyond the last address or of more than 1 TiB",
-			trace->name, counts->skipped);
+		tool_warn("%s: %" PRIu64
+			  " events skipped: empty, not aligned to pages, beyond the last address "
+			  "or of more than 1 TiB",
+			  trace->name, counts->skipped);
 	if (counts->overlaps == 0)
 		return;
 	tool_warn("%s: %" PRIu64 " maps left out because they overlap what is mapped", trace->name,
 		  counts->overlaps);
 	if (counts->overlaps * OVERLAP_SHARE > counts->maps)
-		tool_warn(
-			"%s: it seems to mix two or more domains, which events do not name: "
-			"record one device at a time, see 'Traces of several devices' in ebb-replay(1)",
-			trace->name);
+		tool_warn("%s: it seems to mix two or more domains, which events do not name: "
+			  "record one device at a time, see 'Traces of several devices' in "
+			  "ebb-replay(1)",
+			  trace->name);
 }
 
-/* ---- plot ------------------------------------------------------------------------------------- */
+/* ---- plot ------------------------------------------------------------------------------------ */
 
 struct samples {
 	size_t every, count; /* one sample for so many events */
@@ -257,7 +257,7 @@ static int plot_trace(const struct replay *replay, const struct trace *trace, st
 	return status;
 }
 
-/* ---- the command ------------------------------------------------------------------------------ */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int find_needed(const struct replay *replay, const struct trace *trace,
 		       struct needed *needed)
@@ -406,9 +406,12 @@ int replay_main(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.args_doc = "TRACE...",
-		.doc = "Replays iommu:map and iommu:unmap events recorded by ftrace, trace-cmd or perf.\v"
-		       "A TRACE is text or a trace.dat, plain or compressed; '-' is standard input. "
-		       "All policies are run, one after another in fresh domains, unless --policy names one.",
+		.doc = "Replays iommu:map and iommu:unmap events recorded by ftrace, trace-cmd or "
+		       "perf.\v"
+		       "A TRACE is text or a trace.dat, plain or compressed; '-' is standard "
+		       "input. "
+		       "All policies are run, one after another in fresh domains, unless --policy "
+		       "names one.",
 		.children = children,
 	};
 	struct replay replay = { .common.policies = (1u << EBB_POLICIES) - 1, .levels = 4 };

@@ -25,7 +25,7 @@ const char *bytes_text(char text[BYTES_TEXT], uint64_t bytes)
 	return text;
 }
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 void report_header(struct report_table *table)
 {
@@ -61,7 +61,7 @@ void report_bytes(struct report_table *table, uint64_t bytes)
 	report_cell(table, "%s", bytes_text(text, bytes));
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 cJSON *json_object(const char *command, enum ebb_policy policy)
 {

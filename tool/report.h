@@ -2,7 +2,10 @@
 /* Copyright (c) 2026 The Ebb authors */
 #ifndef EBB_TOOL_REPORT_H
 #define EBB_TOOL_REPORT_H
-/* Results: tables for people, and JSON, one object per line. Each row or line is flushed as it is complete. */
+/*
+ * Results: tables for people, and JSON, one object per line. Each row or line is flushed as it is
+ * complete.
+ */
 #include "ebb.h"
 
 #include <cJSON.h>
@@ -35,7 +38,10 @@ void report_cell(struct report_table *table, const char *format, ...)
 void report_count(struct report_table *table, uint64_t count);
 void report_bytes(struct report_table *table, uint64_t bytes);
 
-/* An object with "command" and "policy" in it. NULL if memory is short, which the functions below put up with. */
+/*
+ * An object with "command" and "policy" in it. NULL if memory is short, which the functions below
+ * put up with.
+ */
 cJSON *json_object(const char *command, enum ebb_policy policy);
 void json_text(cJSON *object, const char *key, const char *text);
 void json_count(cJSON *object, const char *key, uint64_t count);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
-/* ebb show: the tree that a trace or a sweep leaves behind, per level and as a map of the IOVA space. */
+/*
+ * ebb show: the tree that a trace or a sweep leaves behind, per level and as a map of the IOVA
+ * space.
+ */
 #include "fit.h"
 #include "player.h"
 #include "plot.h"
@@ -37,7 +40,7 @@ struct scene {
 	uint64_t events; /* of the trace, played */
 };
 
-/* ---- for people ------------------------------------------------------------------------------- */
+/* ---- for people ------------------------------------------------------------------------------ */
 
 static const struct report_column columns[] = {
 	{ "level", -5 }, { "span", -7 }, { "tables", 9 }, { "memory", 10 }, { "entries used", 12 },
@@ -87,7 +90,8 @@ static void print_memory(const struct tree *tree, const struct ebb_stats *stats)
 	uint64_t root_only = sum.needed == 0; /* the root is needed even if nothing is mapped */
 	uint64_t surplus = sum.tables - sum.needed - root_only;
 
-	printf("\nmapped: %s; its tables: %s; tables that nothing is mapped through: %s (%.1f %%); pooled: %s\n",
+	printf("\nmapped: %s; its tables: %s; tables that nothing is mapped through: %s (%.1f %%); "
+	       "pooled: %s\n",
 	       bytes_text(mapped, tree->mapped_bytes),
 	       bytes_text(needed, table_bytes(sum.needed + root_only)),
 	       bytes_text(spare, table_bytes(surplus)),
@@ -136,7 +140,8 @@ static void print_map(const struct tree *tree)
 	uint64_t repeats = 0, end = 0;
 	char cell[BYTES_TEXT];
 
-	printf("\neach character is %s of IOVA space: '.' empty tables only, '1'-'9' mapped up to 1/9 - 9/9,\n"
+	printf("\neach character is %s of IOVA space: '.' empty tables only, "
+	       "'1'-'9' mapped up to 1/9 - 9/9,\n"
 	       "'#' all mapped, 'L' all mapped by large pages, ' ' no table\n",
 	       bytes_text(cell, REGION_SIZE << walk.zoom_lg2));
 	for (bool any = false; tree_next_row(&walk, &row); any = true) {
@@ -169,7 +174,7 @@ static void scene_text(const struct scene *scene, char *text, size_t room)
 			 scene->trace->count, policy_name(scene->policy));
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static cJSON *scene_object(const struct scene *scene)
 {
@@ -232,9 +237,12 @@ static int json_tree(const struct scene *scene, const struct tree *tree,
 	return status;
 }
 
-/* ---- plot ------------------------------------------------------------------------------------- */
+/* ---- plot ------------------------------------------------------------------------------------ */
 
-/* Column, row and a number for each cell with anything in it: what share is mapped, or -0.1 for empty tables only. */
+/*
+ * Column, row and a number for each cell with anything in it: what share is mapped, or -0.1 for
+ * empty tables only.
+ */
 static void plot_cells(struct plot *plot, const struct tree_row *row, uint64_t number)
 {
 	for (unsigned i = 0; i < ROW_CELLS; i++) {
@@ -282,15 +290,17 @@ static void plot_map(struct plot *plot, const struct scene *scene, const struct 
 		"set xtics ('0' -0.5, '1/4' 15.5, '1/2' 31.5, '3/4' 47.5, '1' 63.5)\n"
 		"set xrange [-0.5:63.5]\nset yrange [%" PRIu64
 		".5:-0.5]\nunset key\nset tmargin 3\nset rmargin at screen 0.84\n"
-		"set palette defined (-0.2 '#e69f00', -0.0001 '#e69f00', 0 '#c9e3f5', 0.5 '#3b8fcf', 1 '#08306b')\n"
+		"set palette defined (-0.2 '#e69f00', -0.0001 '#e69f00', "
+		"0 '#c9e3f5', 0.5 '#3b8fcf', 1 '#08306b')\n"
 		"set cbrange [-0.2:1]\nset cblabel 'mapped' offset -1\n"
 		"set cbtics ('empty' -0.1, '1/2' 0.5, 'all' 1)\n"
 		"set style fill solid noborder\n"
-		"plot $cells using 1:2:($1-0.46):($1+0.46):($2-0.46):($2+0.46):3 with boxxyerror lc palette\n",
+		"plot $cells using 1:2:($1-0.46):($1+0.46):($2-0.46):($2+0.46):3 "
+		"with boxxyerror lc palette\n",
 		row, cell, rows - 1);
 }
 
-/* ---- the command ------------------------------------------------------------------------------ */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int print_scene(const struct scene *scene, struct space *space, const struct tree *tree,
 		       struct plot *plot)
@@ -440,7 +450,7 @@ static int run(const struct show *show)
 	return status;
 }
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static void parse_at(struct show *show, const char *text, const struct argp_state *state)
 {
@@ -538,7 +548,8 @@ int show_main(int argc, char **argv)
 		.parser = parse,
 		.args_doc = "TRACE\n--stress",
 		.doc = "Shows the tree of page tables that a trace or a sweep leaves behind.\v"
-		       "The policy is none unless --policy names another, so that empty tables can be seen.",
+		       "The policy is none unless --policy names another, so that empty tables can "
+		       "be seen.",
 		.children = children,
 	};
 	struct show show = {

@@ -3,8 +3,8 @@
 #ifndef EBB_TOOL_SPACE_H
 #define EBB_TOOL_SPACE_H
 /*
- * A fresh domain on an arena of its own, with a gather for the main thread. The arena hands out no more tables than there
- * is memory for.
+ * A fresh domain on an arena of its own, with a gather for the main thread. The arena hands out no
+ * more tables than there is memory for.
  */
 #include "ebb.h"
 #include "ebb_hosted.h"
@@ -21,8 +21,8 @@ struct space {
 int space_open(struct space *space, enum ebb_policy policy, unsigned levels);
 
 /*
- * Frees what is empty now, then takes the statistics, then gives the spare tables back and looks at the memory that the
- * arena really takes. No other thread has a gather on the domain.
+ * Frees what is empty now, then takes the statistics, then gives the spare tables back and looks at
+ * the memory that the arena really takes. No other thread has a gather on the domain.
  */
 void space_settle(struct space *space, struct ebb_stats *stats, uint64_t *rss_bytes);
 

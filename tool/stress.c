@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
-/* ebb stress: one page mapped and unmapped at every step through the IOVA space, under each policy in turn. */
+/*
+ * ebb stress: one page mapped and unmapped at every step through the IOVA space, under each policy
+ * in turn.
+ */
 #include "fit.h"
 #include "report.h"
 #include "tool.h"
@@ -22,7 +25,7 @@ struct stress_result {
 	uint64_t rss_bytes;
 };
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static const struct report_column columns[] = {
 	{ "policy", -8 },   { "pairs", 10 },	{ "time", 9 },	    { "ns/pair", 8 },
@@ -62,7 +65,10 @@ static void print_details(const struct stress *stress, const struct ebb_stats *s
 	       stats->frozen, stats->dead, stats->thawed, stats->revived);
 }
 
-/* "4K", "1T": as the tool of 2023 wrote sizes; what does not come out even is written in the next unit down. */
+/*
+ * "4K", "1T": as the tool of 2023 wrote sizes; what does not come out even is written in the next
+ * unit down.
+ */
 static const char *classic_size(char text[BYTES_TEXT], uint64_t bytes)
 {
 	static const char units[] = "KMGTP";
@@ -121,7 +127,7 @@ static int print_result(const struct stress *stress, enum ebb_policy policy,
 	return TOOL_OK;
 }
 
-/* ---- the command ------------------------------------------------------------------------------ */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int run_policy(const struct stress *stress, enum ebb_policy policy)
 {
@@ -201,8 +207,10 @@ int stress_main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.doc = "Maps and unmaps one page at every step through the IOVA space, synced each time.\v"
-		       "All policies are run, one after another in fresh domains, unless --policy names one.",
+		.doc = "Maps and unmaps one page at every step through the IOVA space, synced each "
+		       "time.\v"
+		       "All policies are run, one after another in fresh domains, unless --policy "
+		       "names one.",
 		.children = children,
 	};
 	struct stress stress = {

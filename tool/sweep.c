@@ -31,7 +31,10 @@ unsigned sweep_levels(const struct sweep *sweep)
 /* Tables of one level that one pair needs where no neighbour shares them. */
 static uint64_t tables_per_pair(const struct sweep *sweep, unsigned level, uint64_t span)
 {
-	/* Where a page of the table's span can be used there is no table, except at the ends of the range. */
+	/*
+	 * Where a page of the table's span can be used there is no table, except at the ends of the
+	 * range.
+	 */
 	uint64_t full = level < LEAF_LEVEL_MAX ? 0 : sweep->size / span;
 
 	if (sweep->step % span == 0)
@@ -56,7 +59,7 @@ uint64_t sweep_tables(const struct sweep *sweep)
 	return tables;
 }
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static void check(struct sweep *sweep, const struct argp_state *state)
 {
@@ -67,7 +70,7 @@ static void check(struct sweep *sweep, const struct argp_state *state)
 	if (sweep->total < sweep->step || sweep->total > TOTAL_MAX)
 		argp_error(
 			state,
-			"-s must be at least one --step and at most 128P, the IOVA space of 5 levels");
+			"-s must be at least one --step and at most 128P, the space of 5 levels");
 	if (sweep->threads > sweep_pairs(sweep))
 		argp_error(state, "more --threads than pairs to map (%" PRIu64 ")",
 			   sweep_pairs(sweep));
@@ -112,12 +115,12 @@ static const struct argp_option options[] = {
 
 const struct argp sweep_argp = { .options = options, .parser = parse };
 
-/* ---- threads ---------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 struct crew {
 	struct space *space;
 	const struct sweep *sweep;
-	pthread_rwlock_t gate; /* the main thread opens it when all threads are there, or cannot be */
+	pthread_rwlock_t gate; /* opened by the main thread when no more threads come */
 	pthread_barrier_t start;
 	atomic_uint finished; /* threads */
 	atomic_bool failed; /* the others stop, too */
@@ -188,7 +191,7 @@ out:
 	return NULL;
 }
 
-/* ---- progress --------------------------------------------------------------------------------- */
+/* ---- progress -------------------------------------------------------------------------------- */
 
 static void show_progress(struct crew *crew, struct worker *workers, const char *label)
 {
@@ -208,7 +211,7 @@ static void show_progress(struct crew *crew, struct worker *workers, const char 
 	fputs("\r\033[K", stderr);
 }
 
-/* ---- the run ---------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static double seconds_between(const struct timespec *from, const struct timespec *to)
 {

@@ -2,7 +2,10 @@
 /* Copyright (c) 2026 The Ebb authors */
 #ifndef EBB_TOOL_SWEEP_H
 #define EBB_TOOL_SWEEP_H
-/* The sweep: map `size` bytes at every `step` through the IOVA space, from 0 on, and unmap and sync each at once. */
+/*
+ * The sweep: map `size` bytes at every `step` through the IOVA space, from 0 on, and unmap and sync
+ * each at once.
+ */
 #include "space.h"
 
 #include <argp.h>
@@ -23,12 +26,15 @@ uint64_t sweep_pairs(const struct sweep *sweep);
 unsigned sweep_levels(const struct sweep *sweep);
 
 /*
- * Tables in the tree after a sweep that never frees one. Exact if `step` is a multiple of 1 GiB or divides one, else
- * up to three times as many as there will be.
+ * Tables in the tree after a sweep that never frees one. Exact if `step` is a multiple of 1 GiB or
+ * divides one, else up to three times as many as there will be.
  */
 uint64_t sweep_tables(const struct sweep *sweep);
 
-/* Parses -s, --step and --size into the struct sweep that is its input, and checks all of it in the end. */
+/*
+ * Parses -s, --step and --size into the struct sweep that is its input, and checks all of it in the
+ * end.
+ */
 extern const struct argp sweep_argp;
 
 /* Runs it, with progress on a terminal. `space` has sweep_levels(). Returns an enum tool_exit. */

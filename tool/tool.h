@@ -25,7 +25,7 @@ int stress_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 struct common_options {
 	unsigned policies; /* bit p: enum ebb_policy p is wanted */
@@ -53,8 +53,8 @@ enum tool_option {
 const char *policy_name(enum ebb_policy policy);
 
 /*
- * Reads a size such as 4096, 4K, 0.5T or 1.5GiB; without a suffix it counts in `unit` bytes. The result is
- * rounded down to bytes. Returns false if the text is anything else or 2^63 bytes or more.
+ * Reads a size such as 4096, 4K, 0.5T or 1.5GiB; without a suffix it counts in `unit` bytes. The
+ * result is rounded down to bytes. Returns false if the text is anything else, or 2^63 or more.
  */
 bool parse_size(const char *text, uint64_t unit, uint64_t *bytes);
 

@@ -63,14 +63,17 @@ static enum trace_status fail(struct trace_reader *reader, const char *format, .
 	return TRACE_ERROR;
 }
 
-/* ---- text ------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static bool is_control(unsigned char c)
 {
 	return c < ' ' && (c < '\t' || c > '\r') && c != '\033';
 }
 
-/* Reads more behind what is in the buffer. Returns what trace_input_read() returned, or 0 when patience has run out. */
+/*
+ * Reads more behind what is in the buffer. Returns what trace_input_read() returned, or 0 when
+ * patience has run out.
+ */
 static ssize_t fill(struct trace_reader *reader)
 {
 	ssize_t got;
@@ -93,8 +96,8 @@ static ssize_t fill(struct trace_reader *reader)
 }
 
 /*
- * Finds the next line, without its newline, and steps over it. Of a line that is longer than the buffer only the
- * last part is returned, and `overlong` is set.
+ * Finds the next line, without its newline, and steps over it. Of a line that is longer than the
+ * buffer only the last part is returned, and `overlong` is set.
  */
 static enum trace_status next_line(struct trace_reader *reader, const char **line, size_t *len)
 {
@@ -169,7 +172,7 @@ static enum trace_status next_text_event(struct trace_reader *reader, struct tra
 	return TRACE_END;
 }
 
-/* ---- trace.dat -------------------------------------------------------------------------------- */
+/* ---- trace.dat ------------------------------------------------------------------------------- */
 
 /* Copies the whole input to a temporary file. Returns its descriptor or -1. */
 static int spool(struct trace_reader *reader)
@@ -232,7 +235,7 @@ static enum trace_status next_dat_event(struct trace_reader *reader, struct trac
 	return status;
 }
 
-/* ---- both ------------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 /* The end of a trace without events. */
 static enum trace_status nothing(struct trace_reader *reader)
@@ -291,7 +294,7 @@ void trace_close(struct trace_reader *reader)
 	free(reader);
 }
 
-/* ---- a whole trace ---------------------------------------------------------------------------- */
+/* ---- a whole trace --------------------------------------------------------------------------- */
 
 /* Makes room for one more event. */
 static bool grow(struct trace *trace, size_t *room)

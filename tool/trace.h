@@ -3,8 +3,9 @@
 #ifndef EBB_TOOL_TRACE_H
 #define EBB_TOOL_TRACE_H
 /*
- * Recorded iommu:map and iommu:unmap events, whatever they are stored in: the text of ftrace, `trace-cmd report` or
- * `perf script`, or a trace.dat; plain or compressed; a file, standard input or memory.
+ * Recorded iommu:map and iommu:unmap events, whatever they are stored in: the text of ftrace,
+ * `trace-cmd report` or `perf script`, or a trace.dat; plain or compressed; a file, standard input
+ * or memory.
  *
  *	reader = trace_open("net-rx.trace.xz");
  *	while ((status = trace_next(reader, &event)) == TRACE_EVENT)
@@ -44,7 +45,10 @@ enum trace_status {
 
 struct trace_reader;
 
-/* `name` is a file, "-" for standard input. NULL only if memory is short; other errors come with trace_next(). */
+/*
+ * `name` is a file, "-" for standard input. NULL only if memory is short; other errors come with
+ * trace_next().
+ */
 struct trace_reader *trace_open(const char *name);
 
 /* The memory must stay as it is until trace_close(). */
@@ -60,7 +64,7 @@ const struct trace_counts *trace_counts(const struct trace_reader *reader);
 
 void trace_close(struct trace_reader *reader); /* NULL is fine */
 
-/* ---- a whole trace ---------------------------------------------------------------------------- */
+/* ---- a whole trace --------------------------------------------------------------------------- */
 
 struct trace {
 	const char *name;
@@ -70,7 +74,10 @@ struct trace {
 	bool timed; /* every event has a time */
 };
 
-/* Reads all events and warns about what is missing. Returns an enum tool_exit; on failure a message was printed. */
+/*
+ * Reads all events and warns about what is missing. Returns an enum tool_exit; on failure a message
+ * was printed.
+ */
 int trace_load(struct trace *trace, const char *name);
 void trace_unload(struct trace *trace);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * trace.dat through libtracecmd, in a process of its own: the library calls us back where we want to be asked for the next
- * event, prints where it likes, and may crash on a damaged file. The child sends a stream of messages through a pipe;
- * whatever ends it before the message that says "complete" means that the file cannot be used.
+ * trace.dat through libtracecmd, in a process of its own: the library calls us back where we want
+ * to be asked for the next event, prints where it likes, and may crash on a damaged file. The child
+ * sends a stream of messages through a pipe; whatever ends it before the message that says
+ * "complete" means that the file cannot be used.
  */
 #include "trace_private.h"
 
@@ -19,7 +20,10 @@
 #include <trace-cmd/trace-cmd.h>
 #include <unistd.h>
 
-/* A damaged file can also send libtracecmd into an endless loop: so many seconds of computing without a record end it. */
+/*
+ * A damaged file can also send libtracecmd into an endless loop: so many seconds of computing
+ * without a record end it.
+ */
 #define PATIENCE_SECONDS 30
 #define PATIENCE_RECORDS 4096u
 
@@ -39,7 +43,7 @@ struct trace_dat {
 	FILE *from_child;
 };
 
-/* ---- the child -------------------------------------------------------------------------------- */
+/* ---- the child ------------------------------------------------------------------------------- */
 
 struct child {
 	struct message message;
@@ -129,7 +133,10 @@ static bool send_file(struct child *child, int fd)
 	       send_message(child, MESSAGE_COMPLETE) && fflush(child->out) == 0;
 }
 
-/* A crash ends the process at once: no handler of the program around us runs, and no core is left behind. */
+/*
+ * A crash ends the process at once: no handler of the program around us runs, and no core is left
+ * behind.
+ */
 static void crash_quietly(void)
 {
 	static const int crashes[] = { SIGSEGV, SIGBUS,	 SIGILL, SIGFPE,
@@ -141,7 +148,10 @@ static void crash_quietly(void)
 	setrlimit(RLIMIT_CORE, &no_core);
 }
 
-/* Never returns. What libtracecmd prints is of no use to our user, and what it leaks goes with the process. */
+/*
+ * Never returns. What libtracecmd prints is of no use to our user, and what it leaks goes with the
+ * process.
+ */
 static void child_main(int fd, const int ends[2])
 {
 	struct child child = { .out = fdopen(ends[1], "w") };
@@ -157,7 +167,7 @@ static void child_main(int fd, const int ends[2])
 	_exit(send_file(&child, fd) ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* ---- the parent ------------------------------------------------------------------------------- */
+/* ---- the parent ------------------------------------------------------------------------------ */
 
 static void close_pipe(const int ends[2])
 {

@@ -26,8 +26,8 @@ struct trace_input {
 };
 
 /*
- * Control-C ends a recording that comes through a pipe (`cat trace_pipe | ebb replay -`): it interrupts the read, and
- * what came before it is the trace. A second one ends the program as usual.
+ * Control-C ends a recording that comes through a pipe (`cat trace_pipe | ebb replay -`): it
+ * interrupts the read, and what came before it is the trace. A second one ends the program.
  */
 static volatile sig_atomic_t interrupted;
 
@@ -50,7 +50,10 @@ static void set_error(struct trace_input *in, const char *format, ...)
 	in->failed = true;
 }
 
-/* libarchive's read callback. It never seeks, and returns what a pipe has as soon as it has something. */
+/*
+ * libarchive's read callback. It never seeks, and returns what a pipe has as soon as it has
+ * something.
+ */
 static la_ssize_t read_block(struct archive *archive, void *data, const void **block)
 {
 	struct trace_input *in = data;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-/* ---- bytes: trace_input.c --------------------------------------------------------------------- */
+/* ---- bytes: trace_input.c -------------------------------------------------------------------- */
 
 struct trace_input; /* a stream of bytes, decompressed if need be */
 
@@ -16,16 +16,22 @@ struct trace_input; /* a stream of bytes, decompressed if need be */
 struct trace_input *trace_input_open(const char *name);
 struct trace_input *trace_input_open_memory(const void *data, size_t len);
 
-/* Up to `len` bytes, at least one unless the stream ends. Returns how many, 0 at the end, -1 on an error. */
+/*
+ * Up to `len` bytes, at least one unless the stream ends. Returns how many, 0 at the end, -1 on an
+ * error.
+ */
 ssize_t trace_input_read(struct trace_input *in, void *buf, size_t len);
 
-/* The file behind an uncompressed stream if it is one that can be read again from the start, else -1. */
+/*
+ * The file behind an uncompressed stream if it is one that can be read again from the start, else
+ * -1.
+ */
 int trace_input_seekable_fd(struct trace_input *in);
 
 const char *trace_input_error(const struct trace_input *in);
 void trace_input_close(struct trace_input *in);
 
-/* ---- lines: trace_text.c ---------------------------------------------------------------------- */
+/* ---- lines: trace_text.c --------------------------------------------------------------------- */
 
 enum trace_line {
 	TRACE_LINE_EVENT, /* *event is filled in */
@@ -38,7 +44,7 @@ enum trace_line {
 enum trace_line trace_parse_line(const char *line, size_t len, struct trace_event *event,
 				 uint64_t *lost);
 
-/* ---- trace.dat: trace_dat.c ------------------------------------------------------------------- */
+/* ---- trace.dat: trace_dat.c ------------------------------------------------------------------ */
 
 #define TRACE_DAT_MAGIC	    "\027\010\104tracing"
 #define TRACE_DAT_MAGIC_LEN 10u

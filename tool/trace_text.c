@@ -3,12 +3,18 @@
 /*
  * One line of a text trace. ftrace, `trace-cmd report` and `perf script` print
  *
- *	          <idle>-0       [000] d.H1.   145.556101: unmap: IOMMU: iova=0x... - 0x... size=12288 unmapped_size=12288
- *	     iova_stress-111   [000]     4.153862: map:                  IOMMU: iova=0x... - 0x... paddr=0x... size=4096
- *	     iova_stress   111 [000]     4.153862: iommu:map: IOMMU: iova=0x... - 0x... paddr=0x... size=4096
+ *	  <idle>-0    [000] d.H1.   145.556101: unmap: IOMMU: FIELDS
+ *	   dd-111     [000]     4.153862: map:                  IOMMU: FIELDS
+ *	   dd   111   [000]     4.153862: iommu:map: IOMMU: FIELDS
  *
- * A task's name may hold anything, so a line is read from its last "IOMMU:": what stands before it is the event's name and
- * before that the time; what stands behind it is the event's fields. Old kernels left the end of the range out.
+ * where FIELDS are, with numbers in place of "...",
+ *
+ *	iova=0x... - 0x... paddr=0x... size=...            of a map
+ *	iova=0x... - 0x... size=... unmapped_size=...      of an unmap
+ *
+ * A task's name may hold anything, so a line is read from its last "IOMMU:": what stands before it
+ * is the event's name and before that the time; what stands behind it is the event's fields. Old
+ * kernels left the end of the range out.
  */
 #include "trace_private.h"
 
@@ -110,7 +116,7 @@ static bool read_field(struct text *text, const char *name, unsigned base, uint6
 	return skip(text, name) && read_number(text, base, number);
 }
 
-/* "iova=0x... - 0x... paddr=0x... size=N" or "iova=0x... - 0x... size=N unmapped_size=N" to the line's end. */
+/* All fields of an event, to the end of the line. */
 static bool read_fields(struct text *text, struct trace_event *event)
 {
 	uint64_t end = 0, unmapped;
@@ -132,7 +138,10 @@ static bool read_fields(struct text *text, struct trace_event *event)
 	return text->at == text->end && (!has_end || end - event->iova == event->size);
 }
 
-/* The time at the end of `before`, as in "[000] d.H1.   145.556101:". It is no fault if there is none. */
+/*
+ * The time at the end of `before`, as in "[000] d.H1.   145.556101:". It is no fault if there is
+ * none.
+ */
 static void read_time(struct text before, struct trace_event *event)
 {
 	uint64_t seconds, fraction, scale = 1000000000;
@@ -172,7 +181,10 @@ static bool read_name(struct text *before, struct trace_event *event)
 	return (event->is_map || skip(&word, "unmap:")) && word.at == word.end;
 }
 
-/* "CPU:1 [LOST 1234 EVENTS]" of ftrace, "CPU:0 [1234 EVENTS DROPPED]" of trace-cmd; the number may be missing. */
+/*
+ * "CPU:1 [LOST 1234 EVENTS]" of ftrace, "CPU:0 [1234 EVENTS DROPPED]" of trace-cmd; the number may
+ * be missing.
+ */
 static bool read_loss(struct text line, uint64_t *lost)
 {
 	struct text before, after;
@@ -189,7 +201,7 @@ static bool read_loss(struct text line, uint64_t *lost)
 	return true;
 }
 
-/* "# entries-in-buffer/entries-written: 100/250   #P:2": the buffer kept the last 100 events only. */
+/* "# entries-in-buffer/entries-written: 100/250  #P:2": the buffer kept the last 100 events. */
 static bool read_overwritten(struct text line, uint64_t *lost)
 {
 	uint64_t kept, written;

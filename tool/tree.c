@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- collecting ------------------------------------------------------------------------------- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 
 static bool runs_join(const struct tree_run *a, const struct tree_run *b)
 {
@@ -133,7 +133,7 @@ struct tree_level tree_sum(const struct tree *tree)
 	return sum;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* Adds the part of a run that is in this row. Returns the end of that part. */
 static uint64_t fill_cells(struct tree_row *row, const struct tree_run *run, uint64_t from,

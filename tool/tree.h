@@ -2,7 +2,10 @@
 /* Copyright (c) 2026 The Ebb authors */
 #ifndef EBB_TOOL_TREE_H
 #define EBB_TOOL_TREE_H
-/* A tree as it stands: its tables per level, and what each region of 2 MiB, the span of a leaf table, has in it. */
+/*
+ * A tree as it stands: its tables per level, and what each region of 2 MiB, the span of a leaf
+ * table, has in it.
+ */
 #include "ebb.h"
 
 #define REGION_LG2   21u
@@ -17,7 +20,10 @@ struct tree_level {
 	uint64_t leaves;
 };
 
-/* Neighbouring regions that look alike. Regions without a table and without a mapping are in no run. */
+/*
+ * Neighbouring regions that look alike. Regions without a table and without a mapping are in no
+ * run.
+ */
 struct tree_run {
 	uint64_t first, count; /* regions; region n starts at IOVA n * REGION_SIZE */
 	unsigned pages; /* 4 KiB pages mapped in each */
@@ -37,8 +43,8 @@ struct tree {
 };
 
 /*
- * Looks at all tables of a domain that nobody changes meanwhile. Only regions that overlap [first, last] go into the runs.
- * Returns an enum tool_exit; on failure a message was printed.
+ * Looks at all tables of a domain that nobody changes meanwhile. Only regions that overlap [first,
+ * last] go into the runs. Returns an enum tool_exit; on failure a message was printed.
  */
 int tree_collect(struct tree *tree, struct ebb_domain *domain, unsigned levels, uint64_t first,
 		 uint64_t last);
@@ -47,7 +53,7 @@ void tree_free(struct tree *tree);
 /* The sum of all levels. */
 struct tree_level tree_sum(const struct tree *tree);
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 #define ROW_CELLS 64u
 
@@ -63,7 +69,7 @@ struct tree_row {
 	struct tree_cell cells[ROW_CELLS];
 };
 
-/* Goes through the rows that have anything in them, in ascending order. Start with run and done 0. */
+/* Goes through the rows that have anything in them, ascending. Start with run and done 0. */
 struct tree_walk {
 	const struct tree *tree;
 	unsigned zoom_lg2; /* regions in a cell */
@@ -76,7 +82,10 @@ bool tree_next_row(struct tree_walk *walk, struct tree_row *row);
 /* Do two rows look the same? */
 bool tree_rows_alike(const struct tree_row *a, const struct tree_row *b);
 
-/* The finest zoom at which no more than `rows` rows are left, alike neighbours counted once if `fold` is set. */
+/*
+ * The finest zoom at which no more than `rows` rows are left, alike neighbours counted once if
+ * `fold` is set.
+ */
 unsigned tree_fit_zoom(const struct tree *tree, uint64_t rows, bool fold);
 
 #endif

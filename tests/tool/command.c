@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 
 #define LINE_MAX_LEN 2048
 
-static char directory[] = "/tmp/ebb-test-XXXXXX";
+static char directory[64];
 
 int command_setup(void **state)
 {
@@ -23,18 +24,18 @@ int command_setup(void **state)
 
 	(void)state;
 	if (tool == NULL || traces == NULL) {
-		print_error(
-			"EBB_TOOL and EBB_TRACES must name the program and the directory of traces\n");
+		print_error("EBB_TOOL and EBB_TRACES must name the program and the traces\n");
 		return -1;
 	}
 	setenv("EBB", tool, 1);
 	setenv("TRACES", traces, 1);
-	return mkdtemp(directory) == NULL ? -1 : chdir(directory);
+	snprintf(directory, sizeof(directory), "/tmp/ebb-test-%d", (int)getpid());
+	return mkdir(directory, 0700) != 0 ? -1 : chdir(directory);
 }
 
 int command_teardown(void **state)
 {
-	char line[64];
+	char line[80];
 
 	(void)state;
 	snprintf(line, sizeof(line), "rm -r %s", directory);
@@ -59,13 +60,14 @@ static char *slurp(const char *name)
 	return text;
 }
 
-/* Runs a line of shell. */
-static void run_line(struct command *command, const char *line)
+static void vrun(struct command *command, const char *format, va_list args)
 {
-	char shell[LINE_MAX_LEN + 32];
+	char line[LINE_MAX_LEN], shell[LINE_MAX_LEN + 32];
 	int status;
 
-	assert_in_range(strlen(line), 1, LINE_MAX_LEN - 2); /* or it may have been cut */
+	/* clang-tidy 14 does not see the va_start() of any caller. */
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+	assert_in_range(vsnprintf(line, sizeof(line), format, args), 1, sizeof(line) - 1);
 	snprintf(shell, sizeof(shell), "exec >stdout 2>stderr; %s", line);
 	status = system(shell);
 	command->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -75,24 +77,20 @@ static void run_line(struct command *command, const char *line)
 
 void run(struct command *command, const char *format, ...)
 {
-	char line[LINE_MAX_LEN];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	vrun(command, format, args);
 	va_end(args);
-	run_line(command, line);
 }
 
 void run_ok(struct command *command, const char *format, ...)
 {
-	char line[LINE_MAX_LEN];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	vrun(command, format, args);
 	va_end(args);
-	run_line(command, line);
 	if (command->status != 0)
 		fail_msg("exit status %d: %s", command->status, command->err);
 }
@@ -126,14 +124,12 @@ unsigned count_lines(const char *text)
 
 void assert_fails(const char *part, const char *format, ...)
 {
-	char line[LINE_MAX_LEN];
 	struct command command;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	vrun(&command, format, args);
 	va_end(args);
-	run_line(&command, line);
 	if (command.status != 1)
 		fail_msg("exit status %d, not 1: %s", command.status, command.err);
 	assert_string_equal(command.out, "");

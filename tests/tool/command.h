@@ -2,7 +2,10 @@
 /* Copyright (c) 2026 The Ebb authors */
 #ifndef EBB_TESTS_COMMAND_H
 #define EBB_TESTS_COMMAND_H
-/* Runs the program under test, which the environment variable EBB_TOOL names, in a directory of the test's own. */
+/*
+ * Runs the program under test, which the environment variable EBB_TOOL names, in a directory of the
+ * test's own.
+ */
 #include <cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +19,7 @@ struct command {
 int command_setup(void **state);
 int command_teardown(void **state);
 
-/* Runs a line of shell in which $EBB is the program and $TRACES the directory of recorded traces. */
+/* Runs a line of shell in which $EBB is the program and $TRACES where the recorded traces are. */
 void run(struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void command_free(struct command *command);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
-/* The program as its users meet it: command lines, output, exit status, and what it says about bad input. */
+/*
+ * The program as its users meet it: command lines, output, exit status, and what it says about bad
+ * input.
+ */
 #include "command.h"
 #include "ebb.h"
 #include "trace_dat_file.h"
@@ -19,7 +22,7 @@
 
 #define KIB 1024u
 
-/* ---- command lines ---------------------------------------------------------------------------- */
+/* ---- command lines --------------------------------------------------------------------------- */
 
 static void help_and_version_go_to_standard_output(void **state)
 {
@@ -112,7 +115,7 @@ static void output_that_cannot_be_written_is_a_failure(void **state)
 	command_free(&command);
 }
 
-/* ---- stress ----------------------------------------------------------------------------------- */
+/* ---- stress ---------------------------------------------------------------------------------- */
 
 static void assert_sweep(const struct command *command, const char *policy, uint64_t pairs,
 			 uint64_t threads)
@@ -216,7 +219,30 @@ static void a_sweep_that_does_not_fit_is_refused_with_one_that_does(void **state
 	command_free(&command);
 }
 
-/* Runs the program with a terminal as its standard error. Returns what it wrote there, to be freed. */
+static void a_sweep_is_measured_against_the_memory_that_is_available(void **state)
+{
+	const double gib_per_tib = 2052.0 / 1024; /* of tables, with a page every 2 MiB */
+	struct command command;
+	double available, fits = 0;
+
+	(void)state;
+	run_ok(&command, "awk '/^MemAvailable:/ { print $2 / 1048576 }' /proc/meminfo");
+	assert_int_equal(sscanf(command.out, "%lf", &available), 1);
+	command_free(&command);
+	if (available > 90)
+		skip(); /* more than a domain can take anyway */
+	run(&command, "$EBB stress --policy none -s %.3f", available * 1.3 / gib_per_tib);
+	assert_int_equal(command.status, 1);
+	assert_contains(command.err, "is what is available");
+	assert_int_equal(sscanf(strstr(command.err, "is -s "), "is -s %lf", &fits), 1);
+	assert_true(fits > 0 && fits * gib_per_tib < available * 1.2);
+	command_free(&command);
+}
+
+/*
+ * Runs the program with a terminal as its standard error. Returns what it wrote there, to be freed.
+ * /
+ */
 static char *run_on_terminal(char *const argv[])
 {
 	int terminal = posix_openpt(O_RDWR | O_NOCTTY), slave;
@@ -248,7 +274,7 @@ static char *run_on_terminal(char *const argv[])
 static void progress_is_shown_on_a_terminal_and_erased(void **state)
 {
 	static const char erased[] = "\r\033[K";
-	char stress[] = "stress", size[] = "-s64G", policy[] = "--policy=deferred";
+	char stress[] = "stress", size[] = "-s2", policy[] = "--policy=deferred";
 	char *argv[] = { getenv("EBB"), stress, size, policy, NULL };
 	char *text = run_on_terminal(argv);
 
@@ -259,8 +285,10 @@ static void progress_is_shown_on_a_terminal_and_erased(void **state)
 	free(text);
 }
 
-/* ---- replay ----------------------------------------------------------------------------------- */
+/* ---- replay ---------------------------------------------------------------------------------- */
 
+#define COMMENT	    "# tracer: nop\n"
+#define OTHER_EVENT " task-1 [000] ..... 1.000000: sched_switch: prev_comm=x\n"
 #define MAP(iova, pages) \
 	" task-1 [000] ..... 1.000000: map: IOMMU: iova=0x" iova " paddr=0x0 size=" pages "\n"
 #define UNMAP(iova, pages)                                                        \
@@ -395,9 +423,9 @@ static void control_c_ends_a_recording_that_comes_through_a_pipe(void **state)
 	(void)state;
 	write_file("trace", MAP("ff000000", "4096"));
 	run_ok(&command,
-	       "mkfifo pipe; (cat trace; sleep 20) >pipe & "
-	       "timeout --signal=INT 0.5 $EBB replay --json --policy none - <pipe; kill %%1 2>/dev/null; "
-	       "test -s stdout");
+	       "mkfifo pipe; (cat trace; exec sleep 20) >pipe & "
+	       "timeout --preserve-status --signal=INT --kill-after=3 2 "
+	       "$EBB replay --json --policy none - <pipe; status=$?; kill $!; exit $status");
 	assert_contains(command.out, "\"maps\":1");
 	command_free(&command);
 }
@@ -407,13 +435,9 @@ static void other_lines_are_ignored_and_garbled_ones_named(void **state)
 	struct command command;
 
 	(void)state;
-	write_file(
-		"trace",
-		"# tracer: nop\n" MAP(
-			"ff000000",
-			"4096") "t-1 [000] 1.0: sched_switch: prev_comm=x\n" MAP("ff000000",
-										 "99999999999999999999")
-			MAP("zz", "4096"));
+	write_file("trace",
+		   COMMENT MAP("ff000000", "4096")
+			   OTHER_EVENT MAP("ff000000", "99999999999999999999") MAP("zz", "4096"));
 	run_ok(&command, "$EBB replay trace");
 	assert_contains(command.out, "trace: 1 events; 2 other lines ignored");
 	assert_contains(command.err, "2 garbled lines left out, the first is line 4");
@@ -492,7 +516,7 @@ static void trace_dat_is_replayed(void **state)
 	command_free(&command);
 }
 
-/* ---- show ------------------------------------------------------------------------------------- */
+/* ---- show ------------------------------------------------------------------------------------ */
 
 static void write_example(void)
 {
@@ -572,6 +596,12 @@ static void levels_and_runs_are_there_as_json(void **state)
 	assert_true(cJSON_IsFalse(cJSON_GetObjectItem(object, "has_table")));
 	cJSON_Delete(object);
 	command_free(&command);
+	run_ok(&command, "$EBB show trace --json --at 4"); /* before the page goes */
+	object = json_line(&command, 4);
+	assert_int_equal(json_number(object, "needed_tables"), 2);
+	assert_int_equal(json_number(object, "empty_tables"), 0);
+	cJSON_Delete(object);
+	command_free(&command);
 }
 
 static void a_sweep_can_be_shown_and_alike_rows_are_counted(void **state)
@@ -623,6 +653,7 @@ int main(void)
 		cmocka_unit_test(the_table_has_a_row_for_each_policy),
 		cmocka_unit_test(the_classic_line_has_the_old_form),
 		cmocka_unit_test(a_sweep_that_does_not_fit_is_refused_with_one_that_does),
+		cmocka_unit_test(a_sweep_is_measured_against_the_memory_that_is_available),
 		cmocka_unit_test(progress_is_shown_on_a_terminal_and_erased),
 		cmocka_unit_test(one_unmap_may_undo_several_maps),
 		cmocka_unit_test(an_unmap_may_meet_holes_or_a_part_of_a_large_page),

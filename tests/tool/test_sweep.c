@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
-/* What a sweep is said to need before it runs, sizes as people type them, and bytes as they read them. */
+/*
+ * What a sweep is said to need before it runs, sizes as people type them, and bytes as they read
+ * them.
+ */
 #include "report.h"
 #include "sweep.h"
 #include "tool.h"

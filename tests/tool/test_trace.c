@@ -21,7 +21,7 @@
 #define FTRACE_MAP   "             fio-104     [000] ...1.    30.438343: map: " MAP_FIELDS
 #define FTRACE_UNMAP "          <idle>-0       [000] d.H1.   145.556101: unmap: " UNMAP_FIELDS
 
-/* ---- lines ------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static enum trace_line parse(const char *line, struct trace_event *event)
 {
@@ -136,7 +136,7 @@ static void an_event_that_is_not_well_formed_is_garbled(void **state)
 		"IOMMU: iova=",
 		"IOMMU: iova=0x",
 		"IOMMU: iova=1000 paddr=0x0 size=4096",
-		"IOMMU: iova=0x1000 - 0x3000 paddr=0x0 size=4096", /* the end and the size disagree */
+		"IOMMU: iova=0x1000 - 0x3000 paddr=0x0 size=4096", /* the two disagree */
 		"IOMMU: iova=0x1000 - paddr=0x0 size=4096",
 		"IOMMU: iova=0x1000 paddr=0x0 size=4096x",
 		"IOMMU: iova=0x1000 paddr=0x0 size=4096 more",
@@ -201,7 +201,10 @@ static void a_map_that_is_cut_off_anywhere_is_never_an_event(void **state)
 				     TRACE_LINE_EVENT);
 }
 
-/* Reads beyond the end of a line are found by AddressSanitizer, as each line is in memory of its own. */
+/*
+ * Reads beyond the end of a line are found by AddressSanitizer, as each line is in memory of its
+ * own.
+ */
 static void no_line_however_mangled_is_read_beyond_its_end(void **state)
 {
 	size_t len = strlen(FTRACE_UNMAP);
@@ -223,7 +226,7 @@ static void no_line_however_mangled_is_read_beyond_its_end(void **state)
 	}
 }
 
-/* ---- whole texts ------------------------------------------------------------------------------ */
+/* ---- whole texts ----------------------------------------------------------------------------- */
 
 struct reading {
 	struct trace_counts counts;
@@ -387,7 +390,7 @@ static void a_trace_without_events_is_an_error_that_says_what_it_is(void **state
 	assert_error(&r, "Is a directory");
 }
 
-/* ---- compression ------------------------------------------------------------------------------ */
+/* ---- compression ----------------------------------------------------------------------------- */
 
 static size_t compress_text(int filter, const char *text, size_t len, char *out, size_t room)
 {
@@ -432,11 +435,11 @@ static void compressed_text_is_read_and_truncated_is_an_error(void **state)
 	free(text);
 }
 
-/* ---- trace.dat -------------------------------------------------------------------------------- */
+/* ---- trace.dat ------------------------------------------------------------------------------- */
 
 #define DAT_EVENTS 1000u
 
-static char dat_path[] = "/tmp/ebb-test-XXXXXX";
+static char dat_path[64];
 
 /* Maps and unmaps in turn, on two CPUs, in the order of time. */
 static void write_dat(const struct dat_options *options)
@@ -593,10 +596,9 @@ static void a_trace_dat_can_be_closed_before_its_end(void **state)
 
 static int make_dat_path(void **state)
 {
-	int fd = mkstemp(dat_path);
-
 	(void)state;
-	return fd < 0 ? -1 : close(fd);
+	snprintf(dat_path, sizeof(dat_path), "/tmp/ebb-test-%d.dat", (int)getpid());
+	return 0;
 }
 
 static int remove_dat_path(void **state)

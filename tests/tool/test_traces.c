@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * The recorded traces, each replayed once: what comes out agrees with what the recording machine counted, and the
- * policies differ as they should.
+ * The recorded traces, each replayed once: what comes out agrees with what the recording machine
+ * counted, and the policies differ as they should.
  */
 #include "command.h"
 

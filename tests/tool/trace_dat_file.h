@@ -3,8 +3,8 @@
 #ifndef EBB_TESTS_TRACE_DAT_FILE_H
 #define EBB_TESTS_TRACE_DAT_FILE_H
 /*
- * Writes files as trace-cmd does (version 6 of trace.dat), so that tests need neither root nor a kernel with tracing. Written
- * from the description of the format in trace-cmd.dat(5).
+ * Writes files as trace-cmd does (version 6 of trace.dat), so that tests need neither root nor a
+ * kernel with tracing. Written from the description of the format in trace-cmd.dat(5).
  */
 #include "trace.h"
 
@@ -16,7 +16,7 @@ struct dat_event {
 struct dat_options {
 	unsigned cpus;
 	bool without_iommu; /* the file describes other events only, and has none of ours */
-	uint64_t missed; /* the second page of CPU 0 says that so many events are missing before it */
+	uint64_t missed; /* so many events are missing before the second page of CPU 0 */
 };
 
 /* Returns false with errno if the file cannot be written. */

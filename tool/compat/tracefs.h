@@ -3,8 +3,9 @@
 #ifndef EBB_TOOL_COMPAT_TRACEFS_H
 #define EBB_TOOL_COMPAT_TRACEFS_H
 /*
- * libtracecmd's header includes this one of libtracefs, of which it uses nothing. Debian 12 does not install it along with
- * libtracecmd-dev, so this file is on the include path where libtracefs-dev is missing.
+ * libtracecmd's header includes this one of libtracefs, of which it uses nothing. Debian 12 does
+ * not install it along with libtracecmd-dev, so this file is on the include path where
+ * libtracefs-dev is missing.
  */
 #include <sched.h>
 
