@@ -8,8 +8,8 @@
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
-TRACE ?= traces/nvme-randread.trace.xz
-PLOT := build/$(basename $(basename $(notdir $(TRACE)))).svg
+TRACES ?= traces/nvme-randread.trace.xz traces/vfio-iova-stress.trace.xz
+PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
@@ -20,13 +20,14 @@ build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
 	@scripts/build.sh build
 
-run: ## build, compare the policies on a 1 TiB sweep, then on a recorded NVMe trace, with a plot
+run: ## build, compare the policies on a 1 TiB sweep, then on recorded traces; draw a plot of the last
 	@scripts/packages.sh run
 	@scripts/build.sh build ebb
 	@echo
 	@build/ebb stress
 	@echo
-	@build/ebb replay $(TRACE) --plot $(PLOT)
+	@for trace in $(filter-out $(lastword $(TRACES)),$(TRACES)); do build/ebb replay $$trace && echo || exit; done
+	@build/ebb replay $(lastword $(TRACES)) --plot $(PLOT)
 	@echo
 	@echo "The plot (table memory over time, all policies): $(PLOT)"
 

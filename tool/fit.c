@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define ARENA_BYTES (128 * GIB) /* address space that the hosted platform reserves for tables */
 #define MARGIN	    (16 * MIB) /* for everything that is not a table */
 
 static uint64_t bytes_needed(const struct sweep *sweep)
@@ -61,9 +60,9 @@ int sweep_fits(const struct sweep *sweep, unsigned policies)
 
 	if ((policies & (1u << EBB_NONE)) == 0)
 		return TOOL_OK;
-	if (need <= available && need <= ARENA_BYTES)
+	if (need <= available && need <= EBB_HOSTED_BYTES_MAX)
 		return TOOL_OK;
-	if (available <= ARENA_BYTES)
+	if (available <= EBB_HOSTED_BYTES_MAX)
 		return refuse(sweep, available, "what is available");
-	return refuse(sweep, ARENA_BYTES, "the most that one domain can have here");
+	return refuse(sweep, EBB_HOSTED_BYTES_MAX, "the most that one domain can have here");
 }
