@@ -248,7 +248,10 @@ int ebb_sync(struct ebb_gather *g)
 		freed = look_at_touched(g);
 	if (ebb_unlikely(!g->domain->batch))
 		freed += reclaim_now(g);
-	/* A batch may wait for the grace period of the next; what unmaps of whole spans add may not. */
+	/*
+	 * A batch may wait for the grace period of the next; what unmaps of whole spans add may
+	 * not.
+	 */
 	if (ebb_unlikely(g->npending > g->domain->batch))
 		freed += ebb_pending_free(g, false);
 	return freed;

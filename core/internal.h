@@ -325,9 +325,9 @@ int ebb_pending_free(struct ebb_gather *g, bool all);
 /* ---- map.c ---- */
 
 /*
- * Where walks do not snoop: makes sure that an entry that refers to a table is in memory, for another
- * caller may have stored it and not written it back yet, and what we do below relies on it (steps 2
- * and 6). Inside a section.
+ * Where walks do not snoop: makes sure that an entry that refers to a table is in memory, for
+ * another caller may have stored it and not written it back yet, and what we do below relies on it
+ * (steps 2 and 6). Inside a section.
  */
 void ebb_settle_known(const struct ebb_format *f, const struct ebb_domain *d, uint64_t *ep,
 		      uint64_t e);

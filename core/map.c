@@ -67,8 +67,8 @@ EBB_INLINE uint64_t run_bytes(const struct run *r)
 }
 
 /*
- * The CAS leaves alone whatever else has happened to the entry meanwhile; the table itself cannot have
- * been replaced, for we are in a section.
+ * The CAS leaves alone whatever else has happened to the entry meanwhile; the table itself cannot
+ * have been replaced, for we are in a section.
  */
 EBB_COLD void ebb_settle_known(const struct ebb_format *f, const struct ebb_domain *d, uint64_t *ep,
 			       uint64_t e)

@@ -124,7 +124,7 @@ says_what_is_missing() {
 
 make_run() {
 	inside "$clone" make run
-	test -s "$root$clone/build/nvme-randread.svg"
+	test -s "$root$clone/build/vfio-iova-stress.svg"
 }
 
 make_test() {

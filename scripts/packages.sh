@@ -12,7 +12,8 @@ packages_of() {
 	case $1 in
 	run)
 		echo gcc libc6-dev meson ninja-build "pkg-config|pkgconf" liburcu-dev
-		echo libarchive-dev libcjson-dev libtracecmd-dev libtraceevent-dev
+		# libtracecmd's header needs libtracefs's, which its package does not pull in
+		echo libarchive-dev libcjson-dev libtracecmd-dev libtracefs-dev libtraceevent-dev
 		echo "gnuplot-nox|gnuplot-qt|gnuplot-x11"
 		;;
 	test) echo libcmocka-dev xz-utils ;;

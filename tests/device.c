@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ebb_hot.h>
@@ -27,6 +28,14 @@ static void run_hook(struct device_hook *hook)
 		return;
 	hook->fn = NULL;
 	once.fn(once.arg);
+}
+
+static void give_way(const struct device *dev)
+{
+	static _Thread_local unsigned calls;
+
+	if (dev->jitter && calls++ % 3 == 0)
+		sched_yield();
 }
 
 /* ---- tables and their shadows ---- */
@@ -343,6 +352,7 @@ static struct ebb_table *alloc_table(void *ctx, int node)
 	struct ebb_table *table;
 
 	run_hook(&dev->on_allocation);
+	give_way(dev);
 	table = dev->inner.alloc_table(dev->inner.ctx, node);
 	pthread_mutex_lock(&dev->lock);
 	dev->counts.allocations++;
@@ -382,6 +392,7 @@ static void grace_wait(void *ctx)
 	struct device *dev = ctx;
 
 	run_hook(&dev->on_grace);
+	give_way(dev);
 	pthread_mutex_lock(&dev->lock);
 	dev->counts.graces++;
 	pthread_mutex_unlock(&dev->lock);
@@ -426,6 +437,7 @@ static ebb_token invalidate(void *ctx, const struct ebb_span *spans, unsigned n)
 	ebb_token token;
 
 	run_hook(&dev->before_invalidation);
+	give_way(dev);
 	pthread_mutex_lock(&dev->lock);
 	dev->counts.invalidations++;
 	if (n == 0)
@@ -437,6 +449,7 @@ static ebb_token invalidate(void *ctx, const struct ebb_span *spans, unsigned n)
 	token = dev->inner.invalidate(dev->inner.ctx, spans, n);
 	pthread_mutex_unlock(&dev->lock);
 	run_hook(&dev->after_invalidation);
+	give_way(dev);
 	return token;
 }
 
@@ -446,6 +459,7 @@ static void write_back(void *ctx, const void *start, size_t len)
 	const uint64_t *word = start;
 
 	run_hook(&dev->on_write_back);
+	give_way(dev);
 	pthread_mutex_lock(&dev->lock);
 	dev->counts.write_backs++;
 	for (size_t i = 0; i < len / sizeof(*word); i++) {

@@ -47,6 +47,7 @@ struct device {
 	uint32_t flags;
 	unsigned levels;
 	uint64_t root_pa;
+	bool jitter; /* callbacks give way to other threads now and then, in read sections too */
 	struct device_hook on_grace, before_invalidation, after_invalidation, on_write_back,
 		on_allocation;
 	pthread_mutex_t lock; /* guards what follows */

@@ -49,6 +49,7 @@ struct bystander {
 struct arena {
 	struct fixture *f;
 	unsigned workers, reclaimers, operations;
+	bool narrow; /* two slots each, in tables that nothing else keeps */
 	bool done;
 	const char *failure;
 	pthread_barrier_t start;
@@ -101,6 +102,11 @@ static void assign_slots(struct worker *w)
 {
 	unsigned n = w->arena->workers, i = w->index;
 
+	if (w->arena->narrow) {
+		add_slot(w, 5 * GIB + i * PAGE, PAGE);
+		add_slot(w, 5 * GIB + (i + 1) * MIB_2, PAGE);
+		return;
+	}
 	for (unsigned j = 0; j < 8; j++) {
 		add_slot(w, (i + n * j) * PAGE, PAGE);
 		add_slot(w, GIB - MIB_2 + (i + n * j) * PAGE, PAGE);
@@ -450,20 +456,33 @@ static void join_all(struct arena *a)
 	pthread_barrier_destroy(&a->start);
 }
 
-static void run_threads(struct fixture *f, unsigned workers, unsigned reclaimers,
-			unsigned operations)
+struct crowd {
+	unsigned workers, reclaimers, operations;
+	bool narrow;
+};
+
+static void run_crowd(struct fixture *f, struct crowd crowd)
 {
 	memset(&arena, 0, sizeof(arena));
 	arena.f = f;
-	arena.workers = workers;
-	arena.reclaimers = reclaimers;
-	arena.operations = operations;
+	arena.workers = crowd.workers;
+	arena.reclaimers = crowd.reclaimers;
+	arena.operations = crowd.operations;
+	arena.narrow = crowd.narrow;
+	if (f->device)
+		f->device->jitter = true;
 	map_sentinels(&arena);
 	start_all(&arena);
 	join_all(&arena);
 	assert_no_fault(arena.failure);
 	check_tree(f);
 	unmap_sentinels(&arena);
+}
+
+static void run_threads(struct fixture *f, unsigned workers, unsigned reclaimers,
+			unsigned operations)
+{
+	run_crowd(f, (struct crowd){ workers, reclaimers, operations, false });
 }
 
 static void two_threads_share_tables(struct fixture *f)
@@ -487,6 +506,17 @@ static void twenty_reclaimers_get_in_each_others_way(struct fixture *f)
 	run_threads(f, 2, 20, 300);
 }
 
+/* The same few tables are emptied and filled again without end. */
+static void four_threads_empty_the_same_tables(struct fixture *f)
+{
+	run_crowd(f, (struct crowd){ 4, 1, UNDER_TSAN ? 500 : 2000, true });
+}
+
+static void eight_threads_empty_the_same_tables(struct fixture *f)
+{
+	run_crowd(f, (struct crowd){ 8, 2, UNDER_TSAN ? 300 : 1000, true });
+}
+
 static void a_device_follows_four_threads(struct fixture *f)
 {
 	run_threads(f, 4, 1, 400);
@@ -506,6 +536,11 @@ static const struct test_case cases[] = {
 	CASE_WITH(four_threads_share_tables, PLAIN, .shape.batch = 3),
 	CASE_WITH(eight_threads_share_tables, PLAIN, .shape.batch = 64),
 	CASE_WITH(eight_threads_share_tables, PLAIN),
+	CASE_WITH(four_threads_empty_the_same_tables, PLAIN),
+	CASE_WITH(four_threads_empty_the_same_tables, PLAIN, .shape.batch = 64),
+	CASE_WITH(four_threads_empty_the_same_tables, HARD, .shape.batch = 1),
+	CASE_WITH(eight_threads_empty_the_same_tables, PLAIN, .shape.batch = 1),
+	CASE_WITH(eight_threads_empty_the_same_tables, HARD),
 	CASE_WITH(twenty_reclaimers_get_in_each_others_way, PLAIN, .shape.batch = 1),
 	CASE_WITH(a_device_follows_four_threads, .shape.batch = 3),
 	CASE_WITH(a_device_follows_four_threads, HARD),

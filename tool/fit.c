@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define MARGIN	    (16 * MIB) /* for everything that is not a table */
+#define MARGIN (16 * MIB) /* for everything that is not a table */
 
 static uint64_t bytes_needed(const struct sweep *sweep)
 {

@@ -7,7 +7,8 @@
  * function must do.
  *
  * liburcu's read-side functions are inlined too; its headers state that they are short enough to be
- * used so from code under any licence. Not for ThreadSanitizer, which misreads their inline assembly.
+ * used so from code under any licence. Not for ThreadSanitizer, which misreads their inline
+ * assembly.
  */
 #include "ebb.h"
 #include "ebb_hosted.h"
