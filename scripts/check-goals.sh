@@ -32,14 +32,14 @@ sweep() {
 	test "$(wc -l <"$out/stress.json")" -eq 3
 }
 
-# The time of one run on a shared machine says little: the median of nine runs of each policy, in
-# turn, a quarter of the size.
+# On a shared machine other work only ever adds time, and may more than double it: the best of nine
+# runs of each policy, in turn, a quarter of the size.
 times() {
 	for _ in {1..9}; do
 		build/ebb stress --json -s 0.25
 	done >"$out/stress-9.json"
-	jq -cs 'group_by(.policy) | .[] | sort_by(.ns_per_pair) | .[length / 2 | floor]' \
-		"$out/stress-9.json" >"$out/median.json"
+	jq -cs 'group_by(.policy) | .[] | sort_by(.ns_per_pair) | .[0]' \
+		"$out/stress-9.json" >"$out/best.json"
 }
 
 replay() {
@@ -64,9 +64,9 @@ check "1 TiB sweep: rwlock leaves the root" holds "$out/stress.json" \
 check "1 TiB sweep: none leaves 2 GiB" holds "$out/stress.json" \
 	'.none.final_table_bytes / 1073741824 | 2 <= . and . <= 2.02'
 check "256 GiB sweep, nine times" times
-check "sweep: deferred takes at most 1/4 of none" holds "$out/median.json" \
+check "sweep: deferred takes at most 1/4 of none" holds "$out/best.json" \
 	'.deferred.ns_per_pair <= .none.ns_per_pair / 4'
-check "sweep: deferred takes no longer than rwlock" holds "$out/median.json" \
+check "sweep: deferred takes no longer than rwlock" holds "$out/best.json" \
 	'.deferred.ns_per_pair <= .rwlock.ns_per_pair'
 
 for meta in traces/*.meta; do
