@@ -6,6 +6,7 @@
  * table is frozen; or around its invalidation, when the table is dead. Mostly one thread; where
  * there are two, they wait for each other. No luck needed.
  */
+#include <sched.h>
 #include <semaphore.h>
 #include "support.h"
 
@@ -19,6 +20,7 @@ struct other {
 	uint64_t graces; /* when the hook ran */
 	pthread_t thread;
 	sem_t waiting;
+	bool finished;
 };
 
 static struct other other;
@@ -320,6 +322,48 @@ static void two_reclaimers_free_a_table_once(struct fixture *f)
 	remove_keeper(f);
 }
 
+/* What tells a reclaimer's own freeze from another's: numbers in bits that hardware ignores. */
+static uint64_t software_bits(struct fixture *f, uint64_t iova)
+{
+	struct vtd_walk w;
+
+	walk_memory(f, iova, &w);
+	assert_int_equal(w.level, 0);
+	return memory_read(NULL, w.tables[1], vtd_index(iova, 1)) & VTD_SOFTWARE;
+}
+
+static void compare_numbers(void *arg)
+{
+	struct other *o = arg;
+
+	o->ran++;
+	assert_int_not_equal(software_bits(o->f, BASE), software_bits(o->f, o->iova));
+}
+
+static void freeze_another_table(void *arg)
+{
+	struct other *o = arg;
+
+	assert_ok(ebb_map(&o->gather, EBB_IOVA(o->iova), EBB_PA(0), PAGE, RW));
+	assert_ok(ebb_unmap(&o->gather, EBB_IOVA(o->iova), PAGE, NULL));
+	ebb_sync(&o->gather);
+	assert_int_equal(software_bits(o->f, o->iova) & software_bits(o->f, BASE),
+			 software_bits(o->f, o->iova)); /* alike but for the freeze */
+	o->f->device->on_grace = hook(compare_numbers);
+	ebb_reclaim(&o->gather, UINT_MAX);
+}
+
+static void two_reclaimers_freeze_under_different_numbers(struct fixture *f)
+{
+	make_candidate(f);
+	other_open(f, BASE + 5 * MIB_2, PAGE);
+	f->device->on_grace = hook(freeze_another_table);
+	do_reclaim(f);
+	other_close();
+	assert_int_equal(stats_of(f).freed, 2);
+	remove_keeper(f);
+}
+
 /* ---- the table is dead ---- */
 
 static void a_dead_table_can_be_seen(struct fixture *f)
@@ -496,6 +540,7 @@ static void *reclaim_in_thread(void *arg)
 	struct other *o = arg;
 
 	ebb_reclaim(&o->gather, UINT_MAX);
+	__atomic_store_n(&o->finished, true, __ATOMIC_RELEASE);
 	sem_post(&o->waiting);
 	return NULL;
 }
@@ -526,6 +571,9 @@ static void let_reclaim_freeze(void *arg)
 	o->f->device->on_grace = hook(post_waiting);
 	assert_int_equal(pthread_create(&o->thread, NULL, reclaim_in_thread, o), 0);
 	sem_wait(&o->waiting);
+	/* It cannot finish while the map is in its section; if it can, let it. */
+	for (unsigned i = 0; i < 50 && !__atomic_load_n(&o->finished, __ATOMIC_ACQUIRE); i++)
+		sched_yield();
 }
 
 static void a_leaf_stored_after_the_freeze_is_found_by_the_second_look(struct fixture *f)
@@ -625,6 +673,7 @@ static const struct test_case cases[] = {
 	TWICE(a_large_leaf_replaces_a_frozen_table),
 	TWICE(a_covering_unmap_takes_a_frozen_table),
 	TWICE(two_reclaimers_free_a_table_once),
+	TWICE(two_reclaimers_freeze_under_different_numbers),
 	TWICE(a_dead_table_can_be_seen),
 	TWICE(a_map_into_a_dead_table_revives_it_before_the_invalidation),
 	TWICE(a_map_into_a_dead_table_revives_it_after_the_invalidation),
