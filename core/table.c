@@ -113,8 +113,8 @@ int ebb_spares_fill(struct ebb_gather *g, unsigned long want)
 		if (g->nspare >= want)
 			break;
 		ret = spare_alloc(g);
-		/* Before giving up: what is empty now may be all that is needed. */
-		if (ret == EBB_ERR_NO_MEMORY && ebb_reclaim(g, EBB_BATCH_MAX) > 0)
+		/* Before giving up: what is empty now, anywhere, may be all that is needed. */
+		if (ret == EBB_ERR_NO_MEMORY && ebb_reclaim(g, ~0u) > 0)
 			continue;
 		if (ret)
 			return ret;

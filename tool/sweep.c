@@ -198,6 +198,7 @@ static void show_progress(struct crew *crew, struct worker *workers, const char 
 	const struct timespec wait = { .tv_nsec = PROGRESS_WAIT_NS };
 	uint64_t pairs = sweep_pairs(crew->sweep);
 
+	fprintf(stderr, "\r%s:   0 %%", label); /* however soon it is over */
 	while (atomic_load(&crew->finished) < crew->sweep->threads) {
 		uint64_t done = 0;
 
