@@ -86,12 +86,25 @@ EBB_INLINE unsigned ebb_top(const struct ebb_domain *d)
 /* ---- entries ---- */
 
 /*
+ * All accesses to entries that others may access at the same time. A platform may supply its own:
+ * the tests' scheduler does, to stop before each of them and to keep stores back.
+ */
+#ifndef EBB_HOT_ACCESS
+#define ebb_hot_load(ep)	__atomic_load_n(ep, __ATOMIC_ACQUIRE)
+#define ebb_hot_store(ep, e)	__atomic_store_n(ep, e, __ATOMIC_RELAXED)
+#define ebb_hot_exchange(ep, e) __atomic_exchange_n(ep, e, __ATOMIC_ACQ_REL)
+#define ebb_hot_clear(ep, bits) __atomic_fetch_and(ep, ~(bits), __ATOMIC_RELAXED)
+#define ebb_hot_cas(ep, old, new) \
+	__atomic_compare_exchange_n(ep, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+#endif
+
+/*
  * A walk's load: pairs with the release of the CAS that installed or thawed the entry (steps 1 and
  * 2).
  */
 EBB_INLINE uint64_t ebb_load(const uint64_t *ep)
 {
-	return __atomic_load_n(ep, __ATOMIC_ACQUIRE);
+	return ebb_hot_load(ep);
 }
 
 /*
@@ -100,7 +113,7 @@ EBB_INLINE uint64_t ebb_load(const uint64_t *ep)
  */
 EBB_INLINE void ebb_store(uint64_t *ep, uint64_t e)
 {
-	__atomic_store_n(ep, e, __ATOMIC_RELAXED);
+	ebb_hot_store(ep, e);
 }
 
 /*
@@ -109,7 +122,22 @@ EBB_INLINE void ebb_store(uint64_t *ep, uint64_t e)
  */
 EBB_INLINE bool ebb_cas(uint64_t *ep, uint64_t *old, uint64_t new)
 {
-	return __atomic_compare_exchange_n(ep, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return ebb_hot_cas(ep, old, new);
+}
+
+/*
+ * The claim of the whole span's owner: pairs with the CASes of mappers and reclaimers; exactly one
+ * of all who remove C from E gets it.
+ */
+EBB_INLINE uint64_t ebb_exchange(uint64_t *ep, uint64_t e)
+{
+	return ebb_hot_exchange(ep, e);
+}
+
+/* Clears bits that hardware sets; the invalidation that follows orders it. */
+EBB_INLINE void ebb_clear(uint64_t *ep, uint64_t bits)
+{
+	ebb_hot_clear(ep, bits);
 }
 
 /* Statistics: written by one thread, read by any. */

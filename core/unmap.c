@@ -147,11 +147,7 @@ EBB_INLINE void claim(const struct ebb_format *f, enum ebb_policy policy, struct
 		      struct ebb_table *t, unsigned level, uint64_t at)
 {
 	uint64_t *ep = &t->entry[ebb_index(at, level)];
-	/*
-	 * Pairs with the CASes of mappers and reclaimers: exactly one of all who remove C from E
-	 * gets it.
-	 */
-	uint64_t e = __atomic_exchange_n(ep, 0, __ATOMIC_ACQ_REL);
+	uint64_t e = ebb_exchange(ep, 0);
 
 	if (!e)
 		return; /* a reclaimer was faster, and frees it */

@@ -239,7 +239,7 @@ EBB_INLINE void log_section(const struct ebb_format *f, struct log_job *j)
 			 * Atomic: hardware may be setting the other bit. A bit set again since the
 			 * load is reported next time or now.
 			 */
-			__atomic_fetch_and(&t->entry[i], ~(e & j->mask), __ATOMIC_RELAXED);
+			ebb_clear(&t->entry[i], e & j->mask);
 			ebb_write_back(j->g->domain, &t->entry[i], 1);
 		}
 		j->cursor = last + 1;
