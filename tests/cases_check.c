@@ -44,7 +44,7 @@ static struct report check(struct fixture *f)
 /* The entry at `level` on the way to BASE. */
 static uint64_t *entry_at(struct fixture *f, unsigned level)
 {
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	walk_memory(f, BASE, &w);
 	assert_true(level >= w.level);
@@ -53,7 +53,7 @@ static uint64_t *entry_at(struct fixture *f, unsigned level)
 
 static struct ebb_desc *desc_at(struct fixture *f, unsigned level)
 {
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	walk_memory(f, BASE, &w);
 	return ebb_hot_desc(ebb_hot_va(EBB_PA(w.tables[level])));

@@ -8,16 +8,16 @@
 
 #define BASE (5 * GIB)
 
-static struct device_counts counts(struct fixture *f)
+static struct soft_counts counts(struct fixture *f)
 {
-	return device_counts(f->device);
+	return soft_counts(f->device);
 }
 
 /* ---- invalidations ---- */
 
 static void a_map_invalidates_nothing(struct fixture *f)
 {
-	struct device_counts before = counts(f);
+	struct soft_counts before = counts(f);
 
 	do_map(f, BASE, 0, GIB + MIB_2 + PAGE);
 	assert_int_equal(counts(f).invalidations, before.invalidations);
@@ -27,27 +27,27 @@ static void a_map_invalidates_nothing(struct fixture *f)
 /* The device goes on with the old translation until the sync, and not after it. */
 static void the_device_forgets_at_the_sync(struct fixture *f)
 {
-	struct device_counts before;
-	struct vtd_walk w;
+	struct soft_counts before;
+	struct soft_walk w;
 
 	do_map(f, BASE, 0x7000, 3 * PAGE);
 	assert_maps_to(f, BASE, 0x7000, 12, RW);
 	before = counts(f);
 	do_unmap(f, BASE, 2 * PAGE);
-	device_translate(f->device, BASE, &w);
+	soft_dma(f->device, BASE, SOFT_PROBE, &w);
 	assert_true(w.present);
 	assert_int_equal(counts(f).invalidations, before.invalidations);
-	device_forget(f->device);
+	soft_forget(f->device);
 	do_sync(f);
-	assert_true(device_was_told(f->device, BASE, BASE + 2 * PAGE - 1, EBB_LEAF));
+	assert_true(soft_was_told(f->device, BASE, BASE + 2 * PAGE - 1, EBB_LEAF));
 	assert_maps_nothing(f, BASE);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	do_unmap_sync(f, BASE + 2 * PAGE, PAGE);
 }
 
 static void a_sync_without_an_unmap_invalidates_nothing(struct fixture *f)
 {
-	struct device_counts before;
+	struct soft_counts before;
 
 	do_map(f, BASE, 0, PAGE);
 	do_sync(f);
@@ -64,7 +64,7 @@ static void a_sync_without_an_unmap_invalidates_nothing(struct fixture *f)
 /* A page whose table stays is a leaf invalidation: the walk caches are still right. */
 static void unmapping_a_page_keeps_the_walk_caches(struct fixture *f)
 {
-	struct device_counts before;
+	struct soft_counts before;
 
 	do_map(f, BASE, 0, 2 * PAGE);
 	before = counts(f);
@@ -78,32 +78,32 @@ static void a_freed_table_is_invalidated_widely(struct fixture *f)
 {
 	do_map(f, BASE, 0, PAGE);
 	assert_maps_to(f, BASE, 0, 12, RW);
-	device_forget(f->device);
+	soft_forget(f->device);
 	do_unmap_sync(f, BASE, PAGE);
 	do_reclaim(f);
 	if (f->shape.policy == EBB_NONE) {
-		assert_false(device_was_told(f->device, BASE, BASE + MIB_2 - 1, EBB_WIDE));
+		assert_false(soft_was_told(f->device, BASE, BASE + MIB_2 - 1, EBB_WIDE));
 		assert_int_equal(live_at(f, 0), 1);
 	} else {
 		for (unsigned level = 1; level < f->shape.levels; level++) {
 			uint64_t first = BASE & ~(vtd_span(level) - 1);
 
-			assert_true(device_was_told(f->device, first, first + vtd_span(level) - 1,
-						    EBB_WIDE));
+			assert_true(soft_was_told(f->device, first, first + vtd_span(level) - 1,
+						  EBB_WIDE));
 		}
 	}
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 }
 
 static void covering_a_table_invalidates_its_span_widely(struct fixture *f)
 {
 	do_map(f, BASE, PAGE, MIB_2);
 	assert_maps_to(f, BASE, PAGE, 12, RW);
-	device_forget(f->device);
+	soft_forget(f->device);
 	do_unmap_sync(f, BASE, MIB_2);
-	assert_true(device_was_told(f->device, BASE, BASE + MIB_2 - 1, EBB_WIDE));
+	assert_true(soft_was_told(f->device, BASE, BASE + MIB_2 - 1, EBB_WIDE));
 	assert_int_equal(live_at(f, 0), 0);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 }
 
 static void replacing_a_table_by_a_large_leaf_invalidates_its_span_widely(struct fixture *f)
@@ -112,12 +112,12 @@ static void replacing_a_table_by_a_large_leaf_invalidates_its_span_widely(struct
 	do_map(f, BASE, 0, PAGE);
 	assert_maps_to(f, BASE, 0, 12, RW);
 	do_unmap_sync(f, BASE, PAGE);
-	device_forget(f->device);
+	soft_forget(f->device);
 	do_map(f, BASE, 0, MIB_2);
 	assert_maps_to(f, BASE + PAGE, PAGE, 21, RW);
 	if (f->shape.policy != EBB_RWLOCK)
-		assert_true(device_was_told(f->device, BASE, BASE + MIB_2 - 1, EBB_WIDE));
-	assert_no_fault(device_stale(f->device));
+		assert_true(soft_was_told(f->device, BASE, BASE + MIB_2 - 1, EBB_WIDE));
+	assert_no_fault(soft_stale(f->device));
 	do_unmap_sync(f, BASE, 2 * MIB_2);
 }
 
@@ -128,7 +128,7 @@ static void a_split_leaf_is_forgotten(struct fixture *f)
 	for (unsigned i = 0; i < 64; i++)
 		assert_maps_to(f, BASE + i * 8 * MIB_2, i * 8 * MIB_2, 30, RW);
 	do_unmap_sync(f, BASE + PAGE, PAGE);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	assert_maps_nothing(f, BASE + PAGE);
 	assert_range_maps_to(f, BASE + 2 * PAGE, 2 * PAGE, GIB - 2 * PAGE);
 	do_unmap(f, BASE, PAGE);
@@ -148,14 +148,14 @@ static void a_map_after_an_unmap_of_empty_tables_is_seen(struct fixture *f)
 	assert_int_equal(try_unmap(f, BASE, MIB_2, NULL), EBB_ERR_NOT_MAPPED);
 	do_map(f, BASE + PAGE, 0x7000, PAGE);
 	assert_maps_to(f, BASE + PAGE, 0x7000, 12, RW);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	do_unmap(f, BASE + PAGE, PAGE);
 	do_unmap_sync(f, BASE + 7 * MIB_2, PAGE);
 }
 
 static void neighbouring_unmaps_are_invalidated_together(struct fixture *f)
 {
-	struct device_counts before;
+	struct soft_counts before;
 
 	do_map(f, BASE, 0, 33 * PAGE);
 	before = counts(f);
@@ -263,7 +263,7 @@ static void ignore_run(void *arg, ebb_iova first, uint64_t len, unsigned bits)
 
 static void reading_the_log_is_written_back(struct fixture *f)
 {
-	struct device_counts before;
+	struct soft_counts before;
 
 	do_map(f, BASE, 0, 4 * PAGE);
 	assert_true(device_touch(f->device, BASE, true));
@@ -279,10 +279,10 @@ static void reading_the_log_is_written_back(struct fixture *f)
 
 static void ask_device(struct fixture *f, uint64_t iova, uint64_t len)
 {
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	for (uint64_t at = 0; at < len; at += PAGE) {
-		device_translate(f->device, iova + at, &w);
+		soft_dma(f->device, iova + at, SOFT_PROBE, &w);
 		assert_false(w.present);
 	}
 }
@@ -291,16 +291,16 @@ static void ask_device(struct fixture *f, uint64_t iova, uint64_t len)
 static void a_map_invalidates_in_caching_mode(struct fixture *f)
 {
 	ask_device(f, BASE, 8 * PAGE);
-	device_forget(f->device);
+	soft_forget(f->device);
 	do_map(f, BASE, 0, 8 * PAGE);
-	assert_true(device_was_told(f->device, BASE, BASE + 8 * PAGE - 1, EBB_LEAF));
+	assert_true(soft_was_told(f->device, BASE, BASE + 8 * PAGE - 1, EBB_LEAF));
 	assert_range_maps_to(f, BASE, 0, 8 * PAGE);
 	do_unmap_sync(f, BASE, 8 * PAGE);
 	ask_device(f, BASE + GIB - 3 * PAGE, 8 * PAGE);
-	device_forget(f->device);
+	soft_forget(f->device);
 	do_map(f, BASE + GIB - MIB_2 - PAGE, 0, GIB + MIB_2);
-	assert_true(device_was_told(f->device, BASE + GIB - MIB_2 - PAGE, BASE + 2 * GIB - PAGE - 1,
-				    EBB_LEAF));
+	assert_true(soft_was_told(f->device, BASE + GIB - MIB_2 - PAGE, BASE + 2 * GIB - PAGE - 1,
+				  EBB_LEAF));
 	assert_range_maps_to(f, BASE + GIB - MIB_2 - PAGE, 0, GIB + MIB_2);
 	do_unmap_sync(f, BASE + GIB - MIB_2 - PAGE, GIB + MIB_2);
 }
@@ -314,7 +314,7 @@ static void a_map_after_an_unmap_is_seen_in_caching_mode(struct fixture *f)
 		do_map(f, iova, i * PAGE, 2 * PAGE);
 		assert_range_maps_to(f, iova, i * PAGE, 2 * PAGE);
 		do_unmap_sync(f, iova, 2 * PAGE);
-		assert_no_fault(device_stale(f->device));
+		assert_no_fault(soft_stale(f->device));
 	}
 }
 
@@ -323,7 +323,7 @@ static void a_failed_map_needs_no_invalidation_to_be_right(struct fixture *f)
 	do_map(f, BASE + MIB_2 + 5 * PAGE, 0, PAGE);
 	ask_device(f, BASE, 2 * PAGE);
 	assert_int_equal(try_map(f, BASE, 0, MIB_2 + 8 * PAGE, RW), EBB_ERR_MAPPED);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	do_unmap_sync(f, BASE + MIB_2 + 5 * PAGE, PAGE);
 }
 

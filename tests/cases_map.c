@@ -309,14 +309,13 @@ static void tables_come_from_the_node_that_the_domain_names(struct fixture *f)
 	struct ebb_domain d;
 	struct ebb_gather g;
 
-	assert_int_equal(f->device->node, -1);
+	assert_int_equal(soft_node(f->device), -1);
 	c.node = 3;
 	assert_ok(ebb_domain_init(&d, &c, &f->platform));
-	assert_int_equal(f->device->node, 3);
-	f->device->node = 0;
+	assert_int_equal(soft_node(f->device), 3);
 	ebb_gather_init(&g, &d);
 	assert_ok(ebb_map(&g, EBB_IOVA(0), EBB_PA(0), PAGE, RW));
-	assert_int_equal(f->device->node, 3);
+	assert_int_equal(soft_node(f->device), 3);
 	ebb_gather_fini(&g);
 	ebb_domain_destroy(&d);
 }

@@ -123,7 +123,7 @@ static void without_a_batch_every_sync_frees(struct fixture *f)
 /* Hysteresis: traffic that empties and refills one table does not free it ten thousand times. */
 static void one_page_again_and_again_frees_a_handful(struct fixture *f)
 {
-	struct device_counts before = device_counts(f->device);
+	struct soft_counts before = soft_counts(f->device);
 
 	for (unsigned i = 0; i < 10000; i++) {
 		assert_ok(ebb_map(&f->gather, EBB_IOVA(BASE), EBB_PA(0), PAGE, RW));
@@ -133,8 +133,8 @@ static void one_page_again_and_again_frees_a_handful(struct fixture *f)
 	check_tree(f);
 	assert_true(stats_of(f).freed <= 8);
 	assert_true(stats_of(f).candidates <= 8);
-	assert_true(device_counts(f->device).wide_spans <= before.wide_spans + 8);
-	assert_true(device_counts(f->device).graces <= before.graces + 8);
+	assert_true(soft_counts(f->device).wide_spans <= before.wide_spans + 8);
+	assert_true(soft_counts(f->device).graces <= before.graces + 8);
 }
 
 static void a_ring_of_pages_frees_a_handful(struct fixture *f)
@@ -272,21 +272,20 @@ static void the_counters_tell_how_often_tables_were_freed(struct fixture *f)
 
 static void freed_tables_are_used_again(struct fixture *f)
 {
-	struct device_counts before;
+	struct soft_counts before;
 
 	do_map(f, BASE, 0, PAGE);
 	do_unmap_sync(f, BASE, PAGE);
 	do_reclaim(f);
 	assert_true(stats_of(f).pooled >= f->shape.levels - 1);
-	before = device_counts(f->device);
+	before = soft_counts(f->device);
 	do_map(f, BASE, 0, PAGE);
-	assert_int_equal(device_counts(f->device).allocations, before.allocations);
+	assert_int_equal(soft_counts(f->device).allocations, before.allocations);
 	do_unmap_sync(f, BASE, PAGE);
 }
 
 static void trim_gives_every_spare_table_back(struct fixture *f)
 {
-	struct ebb_hosted_stats hosted;
 	uint64_t pooled;
 
 	for (unsigned i = 0; i < 100; i++)
@@ -299,8 +298,7 @@ static void trim_gives_every_spare_table_back(struct fixture *f)
 	assert_int_equal(ebb_trim(&f->gather), pooled);
 	check_tree(f);
 	assert_int_equal(stats_of(f).pooled, 0);
-	ebb_hosted_stats(f->hosted, &hosted);
-	assert_int_equal(hosted.tables, 1);
+	assert_int_equal(tables_out(f), 1);
 	assert_int_equal(ebb_trim(&f->gather), 0);
 }
 

@@ -105,7 +105,7 @@ static void any_number_of_unmaps_may_precede_a_sync(struct fixture *f)
 	do_sync(f);
 	for (unsigned i = 0; i < N; i++)
 		assert_maps_nothing(f, i * GIB);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 }
 
 /* ---- large leaves that are cut ---- */
@@ -150,10 +150,10 @@ static void whole_invalidates_all_of_the_leaf(struct fixture *f)
 	do_map(f, BASE, 0, GIB);
 	for (unsigned i = 0; i < 16; i++)
 		assert_maps_to(f, BASE + i * 33 * MIB_2, i * 33 * MIB_2, 30, RW);
-	device_forget(f->device);
+	soft_forget(f->device);
 	assert_ok(try_unmap(f, BASE + PAGE, PAGE, NULL));
 	do_sync(f);
-	assert_true(device_was_told(f->device, BASE, BASE + GIB - 1, EBB_LEAF));
+	assert_true(soft_was_told(f->device, BASE, BASE + GIB - 1, EBB_LEAF));
 	assert_range_maps_nothing(f, BASE, GIB);
 }
 
@@ -239,7 +239,7 @@ static void split_uses_no_leaves_that_are_switched_off(struct fixture *f)
 /* A write before the split is still in the log after it. */
 static void split_keeps_accessed_and_dirty(struct fixture *f)
 {
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	do_map(f, BASE, 0, MIB_2);
 	do_map(f, BASE + MIB_2, 0, MIB_2);
@@ -247,9 +247,9 @@ static void split_keeps_accessed_and_dirty(struct fixture *f)
 	assert_true(device_touch(f->device, BASE + MIB_2, false));
 	do_unmap_sync(f, BASE + MIB_2 - PAGE, 2 * PAGE);
 	walk_memory(f, BASE, &w);
-	assert_int_equal(w.entry & (VTD_ACCESSED | VTD_DIRTY), VTD_ACCESSED | VTD_DIRTY);
+	assert_int_equal(w.entries[w.level] & (VTD_ACCESSED | VTD_DIRTY), VTD_ACCESSED | VTD_DIRTY);
 	walk_memory(f, BASE + 2 * MIB_2 - PAGE, &w);
-	assert_int_equal(w.entry & (VTD_ACCESSED | VTD_DIRTY), VTD_ACCESSED);
+	assert_int_equal(w.entries[w.level] & (VTD_ACCESSED | VTD_DIRTY), VTD_ACCESSED);
 	do_unmap(f, BASE, MIB_2 - PAGE);
 	do_unmap_sync(f, BASE + MIB_2 + PAGE, MIB_2 - PAGE);
 }
@@ -300,7 +300,7 @@ static void on_write_back(void *arg)
 	w->write_backs++;
 	if (w->write_backs == 1 || w->write_backs == w->last_write_back)
 		__atomic_add_fetch(&w->turn, 1, __ATOMIC_SEQ_CST);
-	w->f->device->on_write_back = (struct device_hook){ on_write_back, w };
+	soft_set_hook(w->f->device, SOFT_ON_WRITE_BACK, (struct soft_hook){ on_write_back, w });
 }
 
 /*
@@ -315,9 +315,9 @@ static uint64_t unmap_1_tib(struct watcher *w)
 	for (unsigned i = 0; i < 1024; i++)
 		assert_ok(ebb_map(&f->gather, EBB_IOVA(iova + i * GIB), EBB_PA(0), PAGE, RW));
 	w->write_backs = 0;
-	f->device->on_write_back = (struct device_hook){ on_write_back, w };
+	soft_set_hook(f->device, SOFT_ON_WRITE_BACK, (struct soft_hook){ on_write_back, w });
 	assert_ok(ebb_unmap(&f->gather, EBB_IOVA(iova), 1024 * GIB, &unmapped));
-	f->device->on_write_back = (struct device_hook){ NULL, NULL };
+	soft_set_hook(f->device, SOFT_ON_WRITE_BACK, (struct soft_hook){ NULL, NULL });
 	assert_int_equal(unmapped, 1024 * PAGE);
 	ebb_sync(&f->gather);
 	return w->write_backs;

@@ -447,19 +447,19 @@ static void a_run_may_cross_tables_and_page_sizes(struct fixture *f)
  */
 static void the_sync_after_a_read_invalidates_what_was_cleared(struct fixture *f)
 {
-	struct device_counts before;
+	struct soft_counts before;
 
 	do_map(f, BASE, 0, 10 * PAGE);
 	touch(f, BASE + 2 * PAGE, true);
 	touch(f, BASE + 3 * PAGE, true);
-	device_forget(f->device);
+	soft_forget(f->device);
 	read_log(f, BASE, 10 * PAGE, EBB_LOG_DIRTY);
 	do_sync(f);
-	assert_true(device_was_told(f->device, BASE + 2 * PAGE, BASE + 4 * PAGE - 1, EBB_LEAF));
-	before = device_counts(f->device);
+	assert_true(soft_was_told(f->device, BASE + 2 * PAGE, BASE + 4 * PAGE - 1, EBB_LEAF));
+	before = soft_counts(f->device);
 	read_log(f, BASE, 10 * PAGE, EBB_LOG_DIRTY);
 	do_sync(f);
-	assert_int_equal(device_counts(f->device).invalidations, before.invalidations);
+	assert_int_equal(soft_counts(f->device).invalidations, before.invalidations);
 	do_unmap_sync(f, BASE, 10 * PAGE);
 }
 

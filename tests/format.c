@@ -11,21 +11,21 @@
 /* The entry that maps iova, read from memory. */
 static uint64_t leaf_entry(struct fixture *f, uint64_t iova)
 {
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	walk_memory(f, iova, &w);
 	assert_true(w.present);
-	return w.entry;
+	return w.entries[w.level];
 }
 
 /* The entry at `level` on the way to iova. */
 static uint64_t entry_at(struct fixture *f, uint64_t iova, unsigned level)
 {
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	walk_memory(f, iova, &w);
 	assert_true(level >= w.level);
-	return memory_read(NULL, w.tables[level], vtd_index(iova, level));
+	return table_entry(w.tables[level], vtd_index(iova, level));
 }
 
 /*
@@ -136,14 +136,14 @@ static void every_address_bit_reaches_the_entry(struct fixture *f)
 
 static void an_unmapped_entry_is_zero(struct fixture *f)
 {
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	do_map(f, 0x1000, 0, PAGE); /* keeps the table */
 	do_map(f, 0x2000, 0xabc000, PAGE);
 	do_unmap_sync(f, 0x2000, PAGE);
 	walk_memory(f, 0x2000, &w);
 	assert_int_equal(w.level, 0);
-	assert_int_equal(w.entry, 0);
+	assert_int_equal(w.entries[w.level], 0);
 	do_unmap_sync(f, 0x1000, PAGE);
 }
 

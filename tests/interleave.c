@@ -56,9 +56,9 @@ static void remove_keeper(struct fixture *f)
 	do_unmap_sync(f, BASE + 3 * MIB_2, PAGE);
 }
 
-static struct device_hook hook(void (*fn)(void *))
+static struct soft_hook hook(void (*fn)(void *))
 {
-	return (struct device_hook){ fn, &other };
+	return (struct soft_hook){ fn, &other };
 }
 
 /* ---- what the other one does ---- */
@@ -67,14 +67,14 @@ static void map_some(void *arg)
 {
 	struct other *o = arg;
 	struct ebb_mapping m;
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	o->ran++;
 	assert_ok(ebb_map(&o->gather, EBB_IOVA(o->iova), EBB_PA(0x7000), o->len, RW));
 	assert_ok(ebb_translate(&o->f->domain, EBB_IOVA(o->iova), &m));
 	assert_int_equal(m.pa.v, 0x7000);
-	device_translate(o->f->device, o->iova, &w);
-	assert_no_fault(device_fault(o->f->device));
+	soft_dma(o->f->device, o->iova, SOFT_PROBE, &w);
+	assert_no_fault(soft_fault_text(o->f->device));
 	assert_true(w.present);
 	assert_int_equal(w.pa, 0x7000);
 }
@@ -163,17 +163,17 @@ static void note_graces(void *arg)
 	struct other *o = arg;
 
 	o->ran++;
-	o->graces = device_counts(o->f->device).graces;
+	o->graces = soft_counts(o->f->device).graces;
 }
 
 /* DMA to the table's span: the device learns what it can. */
 static void walk_there(void *arg)
 {
 	struct other *o = arg;
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	o->ran++;
-	device_translate(o->f->device, BASE, &w);
+	soft_dma(o->f->device, BASE, SOFT_PROBE, &w);
 	assert_false(w.present);
 }
 
@@ -181,12 +181,10 @@ static void walk_there(void *arg)
 static void map_without_memory(void *arg)
 {
 	struct other *o = arg;
-	struct ebb_hosted_stats hosted;
 
 	o->ran++;
 	ebb_trim(&o->gather);
-	ebb_hosted_stats(o->f->hosted, &hosted);
-	ebb_hosted_set_limit(o->f->hosted, hosted.tables);
+	ebb_hosted_set_limit(o->f->hosted, tables_out(o->f));
 	assert_int_equal(ebb_map(&o->gather, EBB_IOVA(BASE), EBB_PA(0), PAGE, RW),
 			 EBB_ERR_NO_MEMORY);
 	ebb_hosted_set_limit(o->f->hosted, 0);
@@ -204,11 +202,11 @@ static void a_table_is_free_after_two_grace_periods(struct fixture *f)
 
 	make_candidate(f);
 	other_open(f, 0, 0);
-	before = device_counts(f->device).graces;
-	f->device->after_invalidation = hook(note_graces);
+	before = soft_counts(f->device).graces;
+	soft_set_hook(f->device, SOFT_AFTER_INVALIDATION, hook(note_graces));
 	assert_int_equal(do_reclaim(f), 1);
 	assert_int_equal(other.graces, before + 1);
-	assert_int_equal(device_counts(f->device).graces, before + 2);
+	assert_int_equal(soft_counts(f->device).graces, before + 2);
 	other_close();
 	remove_keeper(f);
 }
@@ -219,12 +217,12 @@ static void a_covered_table_is_free_after_a_grace_period(struct fixture *f)
 
 	do_map(f, BASE, 0, PAGE);
 	do_map(f, BASE + 3 * MIB_2, 0, PAGE);
-	before = device_counts(f->device).graces;
+	before = soft_counts(f->device).graces;
 	assert_ok(try_unmap(f, BASE, MIB_2, NULL));
 	do_sync(f);
 	do_reclaim(f);
 	assert_int_equal(stats_of(f).freed, 1);
-	assert_int_equal(device_counts(f->device).graces, before + 1);
+	assert_int_equal(soft_counts(f->device).graces, before + 1);
 	remove_keeper(f);
 }
 
@@ -234,7 +232,7 @@ static void a_frozen_table_can_be_seen(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, 0, 0);
-	f->device->on_grace = hook(see_frozen);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(see_frozen));
 	assert_int_equal(do_reclaim(f), 1);
 	other_close();
 	assert_int_equal(state_at_base(f), -1);
@@ -245,7 +243,7 @@ static void a_map_into_a_frozen_table_keeps_it(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, BASE + 9 * PAGE, 2 * PAGE);
-	f->device->on_grace = hook(map_some);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(map_some));
 	assert_int_equal(do_reclaim(f), 0);
 	other_close();
 	assert_range_maps_to(f, BASE + 9 * PAGE, 0x7000, 2 * PAGE);
@@ -259,7 +257,7 @@ static void a_table_thawed_and_emptied_again_is_freed_in_the_end(struct fixture 
 {
 	make_candidate(f);
 	other_open(f, BASE, PAGE);
-	f->device->on_grace = hook(map_and_unmap_some);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(map_and_unmap_some));
 	do_reclaim(f);
 	check_tree(f);
 	do_reclaim(f);
@@ -274,7 +272,7 @@ static void a_leaf_that_comes_and_stays_until_the_second_look_is_found(struct fi
 {
 	make_candidate(f);
 	other_open(f, BASE + 511 * PAGE, PAGE);
-	f->device->on_grace = hook(map_some);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(map_some));
 	assert_int_equal(do_reclaim(f), 0);
 	assert_maps_to(f, BASE + 511 * PAGE, 0x7000, 12, RW);
 	other_close();
@@ -288,12 +286,12 @@ static void a_large_leaf_replaces_a_frozen_table(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, 0, 0);
-	f->device->on_grace = hook(map_large);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(map_large));
 	do_reclaim(f);
 	other_close();
 	assert_range_maps_to(f, BASE, GIB, MIB_2);
 	assert_int_equal(live_at(f, 0), 1);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	do_unmap_sync(f, BASE, MIB_2);
 	remove_keeper(f);
 }
@@ -302,11 +300,11 @@ static void a_covering_unmap_takes_a_frozen_table(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, BASE, MIB_2);
-	f->device->on_grace = hook(unmap_span);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(unmap_span));
 	do_reclaim(f);
 	other_close();
 	assert_int_equal(live_at(f, 0), 1);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	remove_keeper(f);
 }
 
@@ -314,7 +312,7 @@ static void two_reclaimers_free_a_table_once(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, 0, 0);
-	f->device->on_grace = hook(reclaim_too);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(reclaim_too));
 	do_reclaim(f);
 	other_close();
 	do_reclaim(f);
@@ -325,11 +323,11 @@ static void two_reclaimers_free_a_table_once(struct fixture *f)
 /* What tells a reclaimer's own freeze from another's: numbers in bits that hardware ignores. */
 static uint64_t software_bits(struct fixture *f, uint64_t iova)
 {
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	walk_memory(f, iova, &w);
 	assert_int_equal(w.level, 0);
-	return memory_read(NULL, w.tables[1], vtd_index(iova, 1)) & VTD_SOFTWARE;
+	return table_entry(w.tables[1], vtd_index(iova, 1)) & VTD_SOFTWARE;
 }
 
 static void compare_numbers(void *arg)
@@ -349,7 +347,7 @@ static void freeze_another_table(void *arg)
 	ebb_sync(&o->gather);
 	assert_int_equal(software_bits(o->f, o->iova) & software_bits(o->f, BASE),
 			 software_bits(o->f, o->iova)); /* alike but for the freeze */
-	o->f->device->on_grace = hook(compare_numbers);
+	soft_set_hook(o->f->device, SOFT_ON_GRACE, hook(compare_numbers));
 	ebb_reclaim(&o->gather, UINT_MAX);
 }
 
@@ -357,7 +355,7 @@ static void two_reclaimers_freeze_under_different_numbers(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, BASE + 5 * MIB_2, PAGE);
-	f->device->on_grace = hook(freeze_another_table);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(freeze_another_table));
 	do_reclaim(f);
 	other_close();
 	assert_int_equal(stats_of(f).freed, 2);
@@ -370,7 +368,7 @@ static void a_dead_table_can_be_seen(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, 0, 0);
-	f->device->before_invalidation = hook(see_dead);
+	soft_set_hook(f->device, SOFT_BEFORE_INVALIDATION, hook(see_dead));
 	assert_int_equal(do_reclaim(f), 1);
 	assert_int_equal(stats_of(f).dead, 1);
 	other_close();
@@ -382,15 +380,15 @@ static void revive(struct fixture *f, bool after)
 	make_candidate(f);
 	other_open(f, BASE + 9 * PAGE, 2 * PAGE);
 	if (after)
-		f->device->after_invalidation = hook(map_some);
+		soft_set_hook(f->device, SOFT_AFTER_INVALIDATION, hook(map_some));
 	else
-		f->device->before_invalidation = hook(map_some);
+		soft_set_hook(f->device, SOFT_BEFORE_INVALIDATION, hook(map_some));
 	assert_int_equal(do_reclaim(f), 0);
 	other_close();
 	assert_range_maps_to(f, BASE + 9 * PAGE, 0x7000, 2 * PAGE);
 	assert_int_equal(stats_of(f).revived, 1);
 	assert_int_equal(state_at_base(f), EBB_ENTRY_TABLE);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	do_unmap_sync(f, BASE + 9 * PAGE, 2 * PAGE);
 	remove_keeper(f);
 }
@@ -409,7 +407,7 @@ static void a_dead_table_revived_and_emptied_again_is_freed_in_the_end(struct fi
 {
 	make_candidate(f);
 	other_open(f, BASE, PAGE);
-	f->device->after_invalidation = hook(map_and_unmap_some);
+	soft_set_hook(f->device, SOFT_AFTER_INVALIDATION, hook(map_and_unmap_some));
 	do_reclaim(f);
 	do_reclaim(f);
 	assert_int_equal(state_at_base(f), -1);
@@ -422,12 +420,12 @@ static void a_large_leaf_replaces_a_dead_table(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, 0, 0);
-	f->device->after_invalidation = hook(map_large);
+	soft_set_hook(f->device, SOFT_AFTER_INVALIDATION, hook(map_large));
 	do_reclaim(f);
 	other_close();
 	assert_range_maps_to(f, BASE, GIB, MIB_2);
 	assert_int_equal(live_at(f, 0), 1);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	do_unmap_sync(f, BASE, MIB_2);
 	remove_keeper(f);
 }
@@ -436,11 +434,11 @@ static void a_covering_unmap_takes_a_dead_table(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, BASE, MIB_2);
-	f->device->before_invalidation = hook(unmap_span);
+	soft_set_hook(f->device, SOFT_BEFORE_INVALIDATION, hook(unmap_span));
 	do_reclaim(f);
 	other_close();
 	assert_int_equal(live_at(f, 0), 1);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	remove_keeper(f);
 }
 
@@ -450,19 +448,19 @@ static void a_covering_unmap_takes_the_table_above_a_dead_one(struct fixture *f)
 	make_candidate(f);
 	remove_keeper(f);
 	other_open(f, BASE, GIB);
-	f->device->before_invalidation = hook(unmap_span);
+	soft_set_hook(f->device, SOFT_BEFORE_INVALIDATION, hook(unmap_span));
 	do_reclaim(f);
 	other_close();
 	assert_int_equal(live_at(f, 0), 0);
 	assert_int_equal(live_at(f, 1), 0);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 }
 
 static void another_reclaimer_leaves_a_dead_table_alone(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, 0, 0);
-	f->device->before_invalidation = hook(reclaim_too);
+	soft_set_hook(f->device, SOFT_BEFORE_INVALIDATION, hook(reclaim_too));
 	do_reclaim(f);
 	other_close();
 	do_reclaim(f);
@@ -474,8 +472,8 @@ static void a_trim_during_reclaim_takes_only_spares(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, 0, 0);
-	f->device->on_grace = hook(trim_too);
-	f->device->after_invalidation = hook(trim_too);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(trim_too));
+	soft_set_hook(f->device, SOFT_AFTER_INVALIDATION, hook(trim_too));
 	assert_int_equal(do_reclaim(f), 1);
 	other_close();
 	remove_keeper(f);
@@ -489,9 +487,9 @@ static void a_device_does_not_learn_a_dead_table_again(struct fixture *f)
 {
 	make_candidate(f);
 	other_open(f, 0, 0);
-	f->device->after_invalidation = hook(walk_there);
+	soft_set_hook(f->device, SOFT_AFTER_INVALIDATION, hook(walk_there));
 	assert_int_equal(do_reclaim(f), 1);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	ebb_trim(&f->gather);
 	other_close();
 	remove_keeper(f);
@@ -503,10 +501,10 @@ static void a_device_does_not_learn_a_dead_table_again(struct fixture *f)
  */
 static void assert_accessed(struct fixture *f)
 {
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	walk_memory(f, BASE + 9 * PAGE, &w);
-	assert_true(memory_read(NULL, w.tables[1], vtd_index(BASE, 1)) & VTD_ACCESSED);
+	assert_true(table_entry(w.tables[1], vtd_index(BASE, 1)) & VTD_ACCESSED);
 }
 
 static void a_thaw_keeps_the_accessed_bit(struct fixture *f)
@@ -517,11 +515,11 @@ static void a_thaw_keeps_the_accessed_bit(struct fixture *f)
 		do_unmap_sync(f, BASE, PAGE);
 		other_open(f, BASE + 9 * PAGE, 2 * PAGE);
 		if (i == 0)
-			f->device->on_grace = hook(map_some);
+			soft_set_hook(f->device, SOFT_ON_GRACE, hook(map_some));
 		else if (i == 1)
-			f->device->before_invalidation = hook(map_some);
+			soft_set_hook(f->device, SOFT_BEFORE_INVALIDATION, hook(map_some));
 		else
-			f->device->after_invalidation = hook(map_some);
+			soft_set_hook(f->device, SOFT_AFTER_INVALIDATION, hook(map_some));
 		do_reclaim(f);
 		other_close();
 		assert_accessed(f);
@@ -560,15 +558,15 @@ static void post_waiting(void *arg)
 static void let_reclaim_freeze(void *arg)
 {
 	struct other *o = arg;
-	struct vtd_walk w;
+	struct soft_walk w;
 
-	vtd_walk(&w, memory_read, NULL, ebb_root_pa(&o->f->domain).v, o->f->shape.levels - 1, BASE);
+	walk_memory(o->f, BASE, &w);
 	if (w.level > 0 || w.present) {
-		o->f->device->on_write_back = hook(let_reclaim_freeze);
+		soft_set_hook(o->f->device, SOFT_ON_WRITE_BACK, hook(let_reclaim_freeze));
 		return;
 	}
 	o->ran++;
-	o->f->device->on_grace = hook(post_waiting);
+	soft_set_hook(o->f->device, SOFT_ON_GRACE, hook(post_waiting));
 	assert_int_equal(pthread_create(&o->thread, NULL, reclaim_in_thread, o), 0);
 	sem_wait(&o->waiting);
 	/* It cannot finish while the map is in its section; if it can, let it. */
@@ -585,9 +583,9 @@ static void a_leaf_stored_after_the_freeze_is_found_by_the_second_look(struct fi
 	assert_int_equal(stats_of(f).candidates, 1);
 	other_open(f, 0, 0);
 	assert_int_equal(sem_init(&other.waiting, 0, 0), 0);
-	f->device->on_write_back = hook(let_reclaim_freeze);
+	soft_set_hook(f->device, SOFT_ON_WRITE_BACK, hook(let_reclaim_freeze));
 	assert_ok(ebb_map(&f->gather, EBB_IOVA(BASE), EBB_PA(0x8000), PAGE, RW));
-	f->device->on_write_back = (struct device_hook){ NULL, NULL };
+	soft_set_hook(f->device, SOFT_ON_WRITE_BACK, (struct soft_hook){ NULL, NULL });
 	assert_int_equal(other.ran, 1);
 	pthread_join(other.thread, NULL);
 	other_close();
@@ -604,7 +602,7 @@ static void in_the_second_grace_period(void *arg)
 {
 	struct other *o = arg;
 
-	o->f->device->on_grace = hook(map_without_memory);
+	soft_set_hook(o->f->device, SOFT_ON_GRACE, hook(map_without_memory));
 }
 
 /*
@@ -617,7 +615,7 @@ static void a_map_that_thaws_a_table_and_fails_makes_it_a_candidate(struct fixtu
 	remove_keeper(f);
 	ebb_trim(&f->gather);
 	other_open(f, 0, 0);
-	f->device->on_grace = hook(in_the_second_grace_period);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(in_the_second_grace_period));
 	ebb_reclaim(&f->gather, UINT_MAX);
 	assert_int_equal(other.ran, 1);
 	other_close();
@@ -634,7 +632,7 @@ static void tables_on_the_way_may_go_while_a_map_allocates(struct fixture *f)
 	remove_keeper(f);
 	ebb_trim(&f->gather);
 	other_open(f, 0, 0);
-	f->device->on_allocation = hook(reclaim_too);
+	soft_set_hook(f->device, SOFT_ON_ALLOCATION, hook(reclaim_too));
 	do_map(f, BASE + 7 * MIB_2, 0x9000, PAGE);
 	assert_maps_to(f, BASE + 7 * MIB_2, 0x9000, 12, RW);
 	other_close();
@@ -648,7 +646,7 @@ static void tables_on_the_way_may_go_while_a_map_allocates(struct fixture *f)
 static void a_neighbour_may_install_the_table_while_a_map_allocates(struct fixture *f)
 {
 	other_open(f, BASE + PAGE, PAGE);
-	f->device->on_allocation = hook(map_some);
+	soft_set_hook(f->device, SOFT_ON_ALLOCATION, hook(map_some));
 	do_map(f, BASE, 0x6000, PAGE);
 	assert_maps_to(f, BASE, 0x6000, 12, RW);
 	assert_maps_to(f, BASE + PAGE, 0x7000, 12, RW);

@@ -32,14 +32,6 @@ static uint64_t allocations(struct fixture *f)
 	return stats.allocations;
 }
 
-static uint64_t allocated(struct fixture *f)
-{
-	struct ebb_hosted_stats stats;
-
-	ebb_hosted_stats(f->hosted, &stats);
-	return stats.tables;
-}
-
 static void nothing(struct fixture *f)
 {
 	(void)f;
@@ -72,9 +64,9 @@ static void assert_failed(struct fixture *f, const struct snapshot *before, int 
 	do_reclaim(f);
 	assert_unchanged(f, before);
 	assert_int_equal(stats_of(f).held, before->held);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	ebb_trim(&f->gather);
-	assert_int_equal(allocated(f), before->held);
+	assert_int_equal(tables_out(f), before->held);
 }
 
 /* The n-th allocation alone fails, for each n there is. */
@@ -114,7 +106,7 @@ static void fail_from_there_on(struct fixture *f, const struct attempt *a)
 	unsigned n;
 
 	for (n = 0; error; n += a->step) {
-		ebb_hosted_set_limit(f->hosted, allocated(f) + n);
+		ebb_hosted_set_limit(f->hosted, tables_out(f) + n);
 		error = a->call(f);
 		ebb_hosted_set_limit(f->hosted, 0);
 		if (error)
@@ -345,7 +337,7 @@ static void a_map_that_finds_no_memory_reclaims(struct fixture *f)
 {
 	leave_empty_tables(f, 10);
 	ebb_trim(&f->gather);
-	ebb_hosted_set_limit(f->hosted, allocated(f));
+	ebb_hosted_set_limit(f->hosted, tables_out(f));
 	do_map(f, 100 * GIB, PAGE, 3 * MIB_2);
 	assert_range_maps_to(f, 100 * GIB, PAGE, 3 * MIB_2);
 	do_unmap_sync(f, 100 * GIB, 3 * MIB_2);
@@ -364,7 +356,7 @@ static void the_limit_is_an_ordinary_error(struct fixture *f)
 	} while (!error);
 	assert_int_equal(error, EBB_ERR_NO_MEMORY);
 	assert_unchanged(f, &before);
-	assert_int_equal(allocated(f), 100);
+	assert_int_equal(tables_out(f), 100);
 	assert_maps_to(f, BASE, 0, 12, RW);
 	do_map(f, BASE + PAGE, 0, PAGE); /* needs no table */
 	do_unmap_sync(f, BASE, 2 * PAGE);
@@ -391,7 +383,7 @@ static void take_tables_away(void *arg)
 	ebb_sync(&o->gather);
 	ebb_reclaim(&o->gather, UINT_MAX);
 	ebb_trim(&o->gather);
-	ebb_hosted_set_limit(o->f->hosted, allocated(o->f) + o->more);
+	ebb_hosted_set_limit(o->f->hosted, tables_out(o->f) + o->more);
 }
 
 /*
@@ -410,14 +402,15 @@ static void a_map_that_loses_tables_half_way_is_undone(struct fixture *f)
 	before = snapshot_of(f);
 	assert_ok(ebb_map(&other.gather, EBB_IOVA(other.iova), EBB_PA(0), PAGE, RW));
 	ebb_trim(&f->gather);
-	f->device->on_allocation = (struct device_hook){ take_tables_away, &other };
+	soft_set_hook(f->device, SOFT_ON_ALLOCATION,
+		      (struct soft_hook){ take_tables_away, &other });
 	error = ebb_map(&f->gather, EBB_IOVA(BASE + GIB - PAGE), EBB_PA(0x1000), 2 * PAGE, RW);
 	ebb_hosted_set_limit(f->hosted, 0);
 	check_tree(f);
 	assert_int_equal(error, EBB_ERR_NO_MEMORY);
 	assert_unchanged(f, &before);
 	assert_int_equal(stats_of(f).held, 1);
-	assert_no_fault(device_stale(f->device));
+	assert_no_fault(soft_stale(f->device));
 	ebb_gather_fini(&other.gather);
 }
 

@@ -210,9 +210,9 @@ static void compare_at(uint64_t iova)
 static void compare_device_at(uint64_t iova)
 {
 	const struct model_leaf *leaf = model_find(&game.model, iova);
-	struct vtd_walk w;
+	struct soft_walk w;
 
-	device_translate(game.f.device, iova, &w);
+	soft_dma(game.f.device, iova, SOFT_PROBE, &w);
 	for (unsigned i = 0; i < GATHERS; i++)
 		if (is_pending(iova & ~(PAGE - 1), PAGE, &game.players[i]))
 			return; /* old and new are both right */
@@ -506,7 +506,7 @@ static void play_one(void)
 	game.done++;
 	check_tree(&game.f);
 	if (!anything_pending())
-		assert_no_fault(device_stale(game.f.device));
+		assert_no_fault(soft_stale(game.f.device));
 	if (game.done % 100 == 0)
 		compare_all();
 }

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 The Ebb authors */
 #include <inttypes.h>
 #include <time.h>
+#include <ebb_hot.h>
 #include "support.h"
 
 #define RUNS_MAX  512
@@ -31,9 +32,29 @@ struct ebb_config shape_config(const struct shape *shape)
 	};
 }
 
+/* The test fails where it next looks; threads end by themselves. */
+static void print_report(void *arg, const struct soft_report *report)
+{
+	struct fixture *f = arg;
+
+	f->late_fault = report->text;
+	print_error("software IOMMU: %s (IOVA %#" PRIx64 ", table %#" PRIx64 ")\n%s", report->text,
+		    report->iova, report->table_pa, report->details);
+}
+
 void fixture_open(struct fixture *f, const struct shape *shape)
 {
 	struct ebb_config config = shape_config(shape);
+	const struct soft_config soft = {
+		.format = config.format,
+		.levels = shape->levels,
+		.pa_width_lg2 = shape->pa_width_lg2,
+		.flags = shape->flags,
+		.completion = shape->device_thread ? SOFT_THREAD : SOFT_INLINE,
+		.on_fault = print_report,
+		.arg = f,
+		.unlinks_first = shape->policy == EBB_RWLOCK,
+	};
 
 	memset(f, 0, sizeof(*f));
 	f->shape = *shape;
@@ -42,28 +63,27 @@ void fixture_open(struct fixture *f, const struct shape *shape)
 	assert_non_null(f->hosted);
 	f->platform = ebb_hosted_platform(f->hosted);
 	if (!shape->plain) {
-		f->device = device_create(&f->platform, shape->flags);
-		f->platform = device_platform(f->device);
+		f->device = soft_create(&f->platform, &soft);
+		f->platform = soft_platform(f->device);
 	}
 	assert_ok(ebb_domain_init(&f->domain, &config, &f->platform));
 	ebb_gather_init(&f->gather, &f->domain);
 	if (f->device)
-		device_attach(f->device, ebb_root_pa(&f->domain).v, shape->levels);
+		soft_attach(f->device, ebb_root_pa(&f->domain));
 	check_tree(f);
 }
 
 void fixture_close(struct fixture *f)
 {
-	struct ebb_hosted_stats hosted;
-
 	assert_only_root_left(f);
 	ebb_gather_fini(&f->gather);
+	if (f->device)
+		soft_detach(f->device);
 	ebb_domain_destroy(&f->domain);
-	ebb_hosted_stats(f->hosted, &hosted);
-	assert_int_equal(hosted.tables, 0);
+	assert_int_equal(tables_out(f), 0);
 	if (f->device) {
-		assert_no_fault(device_fault(f->device));
-		device_destroy(f->device);
+		soft_destroy(f->device);
+		assert_no_fault(f->late_fault);
 	}
 	ebb_hosted_destroy(f->hosted);
 }
@@ -226,16 +246,14 @@ uint64_t live_at(struct fixture *f, unsigned level)
 static void check_accounts(struct fixture *f)
 {
 	struct ebb_stats stats = stats_of(f);
-	struct ebb_hosted_stats hosted;
 	uint64_t live = 0;
 
-	ebb_hosted_stats(f->hosted, &hosted);
 	for (unsigned l = 0; l < EBB_LEVELS_MAX; l++)
 		live += stats.live[l];
 	assert_int_equal(stats.live[f->shape.levels - 1], 1);
 	assert_true(live <= stats.held);
 	assert_true(stats.held <= stats.held_peak);
-	assert_int_equal(stats.held + stats.pooled, hosted.tables);
+	assert_int_equal(stats.held + stats.pooled, tables_out(f));
 }
 
 void check_tree(struct fixture *f)
@@ -243,18 +261,52 @@ void check_tree(struct fixture *f)
 	assert_int_equal(ebb_check(&f->domain, print_violation, NULL), 0);
 	check_accounts(f);
 	if (f->device)
-		assert_no_fault(device_fault(f->device));
+		assert_no_fault(soft_fault_text(f->device));
 }
 
-void walk_memory(struct fixture *f, uint64_t iova, struct vtd_walk *w)
+uint64_t tables_out(struct fixture *f)
 {
-	vtd_walk(w, memory_read, NULL, ebb_root_pa(&f->domain).v, f->shape.levels - 1, iova);
-	assert_no_fault(w->fault);
+	struct ebb_hosted_stats hosted;
+
+	ebb_hosted_stats(f->hosted, &hosted);
+	return hosted.tables - (f->device ? soft_quarantined(f->device) : 0);
 }
 
-static void assert_walk(const struct vtd_walk *w, uint64_t pa, unsigned size_lg2, unsigned prot)
+uint64_t *table_word(uint64_t table_pa, unsigned index)
 {
-	assert_no_fault(w->fault);
+	return (uint64_t *)(void *)ebb_hot_va(EBB_PA(table_pa)) + index;
+}
+
+uint64_t table_entry(uint64_t table_pa, unsigned index)
+{
+	return __atomic_load_n(table_word(table_pa, index), __ATOMIC_RELAXED);
+}
+
+bool device_touch(struct soft_iommu *device, uint64_t iova, bool write)
+{
+	struct soft_walk w;
+
+	soft_dma_uncached(device, iova, write ? SOFT_WRITE : SOFT_READ, &w);
+	return w.present;
+}
+
+static uint64_t read_memory(void *unused, uint64_t table_pa, unsigned index, uint64_t iova)
+{
+	(void)unused;
+	(void)iova;
+	return table_entry(table_pa, index);
+}
+
+void walk_memory(struct fixture *f, uint64_t iova, struct soft_walk *w)
+{
+	soft_walk(EBB_VTDSS, w, read_memory, NULL, 52, ebb_root_pa(&f->domain).v,
+		  f->shape.levels - 1, iova);
+	assert_no_fault(w->rule);
+}
+
+static void assert_walk(const struct soft_walk *w, uint64_t pa, unsigned size_lg2, unsigned prot)
+{
+	assert_no_fault(w->rule);
 	assert_true(w->present);
 	assert_int_equal(w->pa, pa);
 	assert_int_equal(w->size_lg2, size_lg2);
@@ -264,7 +316,7 @@ static void assert_walk(const struct vtd_walk *w, uint64_t pa, unsigned size_lg2
 void assert_maps_to(struct fixture *f, uint64_t iova, uint64_t pa, unsigned size_lg2, unsigned prot)
 {
 	struct ebb_mapping m;
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	assert_ok(ebb_translate(&f->domain, EBB_IOVA(iova), &m));
 	assert_int_equal(m.pa.v, pa);
@@ -273,24 +325,24 @@ void assert_maps_to(struct fixture *f, uint64_t iova, uint64_t pa, unsigned size
 	walk_memory(f, iova, &w);
 	assert_walk(&w, pa, size_lg2, prot);
 	if (f->device) {
-		device_translate(f->device, iova, &w);
+		soft_dma(f->device, iova, SOFT_PROBE, &w);
 		assert_walk(&w, pa, size_lg2, prot);
-		assert_no_fault(device_fault(f->device));
+		assert_no_fault(soft_fault_text(f->device));
 	}
 }
 
 void assert_maps_nothing(struct fixture *f, uint64_t iova)
 {
 	struct ebb_mapping m;
-	struct vtd_walk w;
+	struct soft_walk w;
 
 	assert_int_equal(ebb_translate(&f->domain, EBB_IOVA(iova), &m), EBB_ERR_NOT_MAPPED);
 	walk_memory(f, iova, &w);
 	assert_false(w.present);
 	if (f->device && !f->unsynced) {
-		device_translate(f->device, iova, &w);
+		soft_dma(f->device, iova, SOFT_PROBE, &w);
 		assert_false(w.present);
-		assert_no_fault(device_fault(f->device));
+		assert_no_fault(soft_fault_text(f->device));
 	}
 }
 
@@ -309,7 +361,7 @@ static uint64_t next_sample(uint64_t at, uint64_t len)
 void assert_range_maps_to(struct fixture *f, uint64_t iova, uint64_t pa, uint64_t len)
 {
 	for (uint64_t at = 0; at < len; at = next_sample(at, len)) {
-		struct vtd_walk w;
+		struct soft_walk w;
 
 		walk_memory(f, iova + at, &w);
 		assert_true(w.present);
@@ -327,7 +379,7 @@ static void count_below(uint64_t table_pa, unsigned level, uint64_t live[VTD_LEV
 {
 	live[level]++;
 	for (unsigned i = 0; level > 0 && i < EBB_TABLE_ENTRIES; i++) {
-		uint64_t entry = memory_read(NULL, table_pa, i);
+		uint64_t entry = table_entry(table_pa, i);
 
 		if (vtd_is_present(entry) && !vtd_is_leaf(entry, level))
 			count_below(entry & VTD_ADDRESS, level - 1, live);
@@ -362,7 +414,7 @@ void assert_only_root_left(struct fixture *f)
 	assert_int_equal(stats.candidates, 0);
 	assert_int_equal(snapshot_of(f).leaves, 0);
 	if (f->device)
-		assert_no_fault(device_stale(f->device));
+		assert_no_fault(soft_stale(f->device));
 }
 
 /* ---- snapshots ---- */

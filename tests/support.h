@@ -19,8 +19,8 @@
 
 #include "ebb.h"
 #include "ebb_hosted.h"
-#include "device.h"
-#include "vtd.h"
+#include "softiommu.h"
+#include "vtdss.h"
 
 #define PAGE  (1ull << 12)
 #define MIB_2 (1ull << 21)
@@ -56,16 +56,18 @@ struct shape {
 	uint32_t leaf_levels;
 	unsigned pa_width_lg2;
 	bool plain; /* straight on the hosted platform, no device behind it */
+	bool device_thread; /* invalidations are completed by a thread of the device */
 };
 
 struct fixture {
 	struct shape shape;
 	struct ebb_hosted *hosted;
-	struct device *device; /* NULL if plain */
+	struct soft_iommu *device; /* NULL if plain */
 	struct ebb_platform platform;
 	struct ebb_domain domain;
 	struct ebb_gather gather;
 	uint64_t aperture; /* bytes */
+	const char *late_fault; /* what the device has reported */
 	bool unsynced; /* unmapped since the last do_sync(): the device may still remember */
 };
 
@@ -142,8 +144,15 @@ uint64_t live_at(struct fixture *f, unsigned level);
 struct ebb_stats stats_of(struct fixture *f);
 /* The tables linked at each level, counted in memory. */
 void count_tables(struct fixture *f, uint64_t live[VTD_LEVELS]);
+/* Tables that the platform has given out, and not got back. */
+uint64_t tables_out(struct fixture *f);
+/* One word of a table, as the CPU sees it. */
+uint64_t *table_word(uint64_t table_pa, unsigned index);
+uint64_t table_entry(uint64_t table_pa, unsigned index);
+/* A DMA that goes through no cache. False: there is no leaf. */
+bool device_touch(struct soft_iommu *device, uint64_t iova, bool write);
 /* The walk in memory, with no cache in between. */
-void walk_memory(struct fixture *f, uint64_t iova, struct vtd_walk *w);
+void walk_memory(struct fixture *f, uint64_t iova, struct soft_walk *w);
 
 /* What must not change when a call fails. */
 struct snapshot {

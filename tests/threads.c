@@ -151,13 +151,13 @@ static bool check_mapped_at(struct worker *w, uint64_t iova, uint64_t pa)
 {
 	struct fixture *f = w->arena->f;
 	struct ebb_mapping m;
-	struct vtd_walk walk;
+	struct soft_walk walk;
 
 	EXPECT(w->arena, ebb_translate(&f->domain, EBB_IOVA(iova), &m) == EBB_OK);
 	EXPECT(w->arena, m.pa.v == pa);
 	if (!f->device)
 		return true;
-	device_translate(f->device, iova, &walk);
+	soft_dma(f->device, iova, SOFT_PROBE, &walk);
 	EXPECT(w->arena, walk.present);
 	EXPECT(w->arena, walk.pa == pa);
 	return true;
@@ -173,14 +173,14 @@ static bool check_gone(struct worker *w, const struct slot *s)
 {
 	struct fixture *f = w->arena->f;
 	struct ebb_mapping m;
-	struct vtd_walk walk;
+	struct soft_walk walk;
 
 	EXPECT(w->arena, ebb_translate(&f->domain, EBB_IOVA(s->iova), &m) == EBB_ERR_NOT_MAPPED);
 	EXPECT(w->arena,
 	       ebb_translate(&f->domain, EBB_IOVA(s->iova + s->len - 1), &m) == EBB_ERR_NOT_MAPPED);
 	if (!f->device)
 		return true;
-	device_translate(f->device, s->iova, &walk);
+	soft_dma(f->device, s->iova, SOFT_PROBE, &walk);
 	EXPECT(w->arena, !walk.present);
 	return true;
 }
@@ -406,8 +406,8 @@ static void *look(void *arg)
 static void *do_dma(void *arg)
 {
 	struct bystander *b = arg;
-	struct device *device = b->arena->f->device;
-	struct vtd_walk walk;
+	struct soft_iommu *device = b->arena->f->device;
+	struct soft_walk walk;
 
 	pthread_barrier_wait(&b->arena->start);
 	while (next_round(b)) {
@@ -415,11 +415,11 @@ static void *do_dma(void *arg)
 		const struct slot *s = &w->slots[rng_below(&b->rng, w->nslots)];
 		uint64_t iova = s->base + rng_below(&b->rng, s->span / PAGE) * PAGE;
 
-		device_translate(device, iova, &walk);
+		soft_dma(device, iova, SOFT_PROBE, &walk);
 		if (b->arena->f->shape.flags & EBB_ACCESSED_DIRTY)
 			device_touch(device, iova, rng_chance(&b->rng, 2));
-		if (device_fault(device))
-			note_failure(b->arena, device_fault(device));
+		if (soft_fault_text(device))
+			note_failure(b->arena, soft_fault_text(device));
 	}
 	return NULL;
 }
@@ -488,7 +488,7 @@ static void run_crowd(struct fixture *f, struct crowd crowd)
 	arena.operations = crowd.operations;
 	arena.narrow = crowd.narrow;
 	if (f->device)
-		f->device->jitter = f->shape.policy == EBB_DEFERRED;
+		soft_set_jitter(f->device, f->shape.policy == EBB_DEFERRED);
 	map_sentinels(&arena);
 	start_all(&arena);
 	join_all(&arena);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
-#ifndef EBB_TESTS_VTD_H
-#define EBB_TESTS_VTD_H
+#ifndef EBB_SOFTIOMMU_VTDSS_H
+#define EBB_SOFTIOMMU_VTDSS_H
 /*
- * A VT-d second-stage page walk, written from the specification (sections 3.7 and 9.8) and from
- * nothing in core/, so that the two can disagree. It reads entries through a function: as the CPU
- * sees them or as a device does.
+ * VT-d second-stage entries as hardware reads them, written from the specification (sections 3.7
+ * and 9.8) and from nothing in core/, so that the two can disagree.
  */
-#include "ebb.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 #define VTD_LEVELS 5u
 
@@ -22,21 +22,8 @@
 #define VTD_SNOOP     (1ull << 11)
 #define VTD_ADDRESS   0x000ffffffffff000ull
 #define VTD_SOFTWARE  (0x3ffull << 52)
+#define VTD_IGNORED   ((1ull << 63) | (1ull << 10)) /* free for software as well */
 #define VTD_TRANSIENT (1ull << 62)
-
-typedef uint64_t (*vtd_read_fn)(void *ctx, uint64_t table_pa, unsigned index);
-
-struct vtd_walk {
-	const char *fault; /* the rule that the last entry breaks, NULL: none */
-	bool present; /* a leaf was found */
-	unsigned level; /* of the table that holds the last entry */
-	uint64_t tables[VTD_LEVELS]; /* by level, from the start of the walk down to `level` */
-	uint64_t entry; /* the last one */
-	/* if present: */
-	uint64_t pa; /* of the IOVA */
-	unsigned size_lg2; /* of the page */
-	unsigned prot; /* EBB_READ, EBB_WRITE, EBB_SNOOP */
-};
 
 /* 4 KiB << 9 per level: what one entry of a table at `level` spans. */
 static inline uint64_t vtd_span(unsigned level)
@@ -64,10 +51,6 @@ static inline bool vtd_is_leaf(uint64_t entry, unsigned level)
  * NULL, or which rule a present entry at `level` breaks if output addresses have `pa_width_lg2`
  * bits.
  */
-const char *vtd_entry_fault(uint64_t entry, unsigned level, unsigned pa_width_lg2);
-
-/* Walks from the table at `table_pa`, which stands at `level`. */
-void vtd_walk(struct vtd_walk *w, vtd_read_fn read, void *ctx, uint64_t table_pa, unsigned level,
-	      uint64_t iova);
+const char *vtd_broken_rule(uint64_t entry, unsigned level, unsigned pa_width_lg2);
 
 #endif
