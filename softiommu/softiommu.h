@@ -47,7 +47,8 @@ struct soft_report {
 	enum soft_fault fault;
 	const char *text; /* what is wrong, in one sentence */
 	uint64_t iova, table_pa; /* 0: unknown */
-	char details[4096]; /* the walk in memory, the caches, what happened last; lines end in \n */
+	/* the walk in memory, the caches, what happened last; lines end in \n */
+	char details[4096];
 };
 
 struct soft_walk { /* what a DMA met */

@@ -2,9 +2,10 @@
 /* Copyright (c) 2026 The Ebb authors */
 /*
  * 2 to 8 threads map, unmap and sync at random, each on ranges of its own, that share tables at
- * every level. All the time reclaimers run, others look at the whole aperture, and a device, where
- * there is one, does DMA to anything. Each thread checks its own ranges after each map and after
- * each sync. The numbers of operations are fixed.
+ * every level. All the time reclaimers run, another thread looks at the whole aperture, and a
+ * device, where there is one, does DMA to anything from two threads and completes invalidations in
+ * a third. Each thread checks its own ranges after each map and after each sync; the device is told
+ * of them as well, and holds all its DMA to that. The numbers of operations are fixed.
  *
  * No assertion of cmocka's is used outside the main thread: the first thing that goes wrong is
  * noted and ends the run.
@@ -17,6 +18,7 @@
 #define RECLAIMERS_MAX 20u
 #define SLOTS_MAX      64u
 #define SENTINELS      5u
+#define DMA_THREADS    2u
 
 enum state {
 	FREE,
@@ -28,6 +30,7 @@ struct slot { /* a range that belongs to one worker */
 	uint64_t base, span;
 	enum state state;
 	uint64_t iova, pa, len; /* of the mapping in it */
+	uint64_t gone, gone_len; /* what was asked to be unmapped */
 };
 
 struct arena; /* what all threads of a run share */
@@ -58,7 +61,7 @@ struct arena {
 	pthread_barrier_t start;
 	uint64_t sentinels[SENTINELS];
 	struct worker worker[WORKERS_MAX];
-	struct bystander reclaimer[RECLAIMERS_MAX], looker, dma;
+	struct bystander reclaimer[RECLAIMERS_MAX], looker, dma[DMA_THREADS];
 };
 
 static struct arena arena; /* outlives a failed assertion */
@@ -130,9 +133,13 @@ static void map_sentinels(struct arena *a)
 	const uint64_t at[SENTINELS] = { 511 * PAGE, GIB - PAGE, 3 * GIB + 511 * MIB_2, 7 * GIB,
 					 f->aperture - PAGE };
 
+	if (f->device)
+		soft_expect_unmapped(f->device, 0, f->aperture);
 	for (unsigned i = 0; i < SENTINELS; i++) {
 		a->sentinels[i] = at[i];
 		do_map(f, at[i], (i + 1) * PAGE, PAGE);
+		if (f->device)
+			soft_expect_mapped(f->device, at[i], (i + 1) * PAGE, PAGE, RW);
 	}
 }
 
@@ -140,6 +147,8 @@ static void unmap_sentinels(struct arena *a)
 {
 	for (unsigned i = 0; i < SENTINELS; i++) {
 		assert_maps_to(a->f, a->sentinels[i], (i + 1) * PAGE, 12, RW);
+		if (a->f->device)
+			soft_expect_any(a->f->device, a->sentinels[i], PAGE);
 		do_unmap(a->f, a->sentinels[i], PAGE);
 	}
 	do_sync(a->f);
@@ -207,9 +216,15 @@ static void choose_mapping(struct worker *w, struct slot *s)
 
 static bool map_slot(struct worker *w, struct slot *s)
 {
+	struct soft_iommu *device = w->arena->f->device;
+
 	choose_mapping(w, s);
+	if (device)
+		soft_expect_any(device, s->iova, s->len);
 	EXPECT(w->arena,
 	       ebb_map(&w->gather, EBB_IOVA(s->iova), EBB_PA(s->pa), s->len, RW) == EBB_OK);
+	if (device)
+		soft_expect_mapped(device, s->iova, s->pa, s->len, RW);
 	s->state = MAPPED;
 	return check_mapped(w, s);
 }
@@ -243,8 +258,11 @@ static bool unmap_slot(struct worker *w, struct slot *s)
 	if ((w->arena->f->shape.flags & EBB_ACCESSED_DIRTY) && rng_chance(&w->rng, 2) &&
 	    !read_slot_log(w, s))
 		return false;
-	error = ebb_unmap(&w->gather, EBB_IOVA(all ? s->base : s->iova), all ? s->span : s->len,
-			  &unmapped);
+	s->gone = all ? s->base : s->iova;
+	s->gone_len = all ? s->span : s->len;
+	if (w->arena->f->device)
+		soft_expect_any(w->arena->f->device, s->gone, s->gone_len);
+	error = ebb_unmap(&w->gather, EBB_IOVA(s->gone), s->gone_len, &unmapped);
 	EXPECT(w->arena, error == EBB_OK);
 	EXPECT(w->arena, unmapped == s->len);
 	s->state = PENDING;
@@ -262,6 +280,8 @@ static bool sync_slots(struct worker *w)
 		if (s->state != PENDING)
 			continue;
 		s->state = FREE;
+		if (w->arena->f->device)
+			soft_expect_unmapped(w->arena->f->device, s->gone, s->gone_len);
 		if (!check_gone(w, s))
 			return false;
 	}
@@ -402,7 +422,7 @@ static void *look(void *arg)
 	return NULL;
 }
 
-/* What DMA finds is known to the owner of the range alone; here it fills the device's caches. */
+/* The device judges what it finds. */
 static void *do_dma(void *arg)
 {
 	struct bystander *b = arg;
@@ -415,9 +435,9 @@ static void *do_dma(void *arg)
 		const struct slot *s = &w->slots[rng_below(&b->rng, w->nslots)];
 		uint64_t iova = s->base + rng_below(&b->rng, s->span / PAGE) * PAGE;
 
-		soft_dma(device, iova, SOFT_PROBE, &walk);
-		if (b->arena->f->shape.flags & EBB_ACCESSED_DIRTY)
-			device_touch(device, iova, rng_chance(&b->rng, 2));
+		soft_dma(device, iova, (enum soft_access)rng_below(&b->rng, 3), &walk);
+		if (rng_chance(&b->rng, 8))
+			soft_dma_uncached(device, iova, SOFT_WRITE, &walk);
 		if (soft_fault_text(device))
 			note_failure(b->arena, soft_fault_text(device));
 	}
@@ -440,7 +460,7 @@ static void start_bystander(struct arena *a, struct bystander *b, void *(*fn)(vo
 
 static void start_all(struct arena *a)
 {
-	bool dma = a->f->device != NULL;
+	unsigned dma = a->f->device ? DMA_THREADS : 0;
 
 	assert_int_equal(
 		pthread_barrier_init(&a->start, NULL, a->workers + a->reclaimers + 1 + dma), 0);
@@ -457,8 +477,8 @@ static void start_all(struct arena *a)
 	for (unsigned i = 0; i < a->reclaimers; i++)
 		start_bystander(a, &a->reclaimer[i], reclaim);
 	start_bystander(a, &a->looker, look);
-	if (dma)
-		start_bystander(a, &a->dma, do_dma);
+	for (unsigned i = 0; i < dma; i++)
+		start_bystander(a, &a->dma[i], do_dma);
 }
 
 static void join_all(struct arena *a)
@@ -469,8 +489,8 @@ static void join_all(struct arena *a)
 	for (unsigned i = 0; i < a->reclaimers; i++)
 		pthread_join(a->reclaimer[i].thread, NULL);
 	pthread_join(a->looker.thread, NULL);
-	if (a->f->device)
-		pthread_join(a->dma.thread, NULL);
+	for (unsigned i = 0; a->f->device && i < DMA_THREADS; i++)
+		pthread_join(a->dma[i].thread, NULL);
 	pthread_barrier_destroy(&a->start);
 }
 
@@ -535,18 +555,30 @@ static void eight_threads_empty_the_same_tables(struct fixture *f)
 	run_crowd(f, (struct crowd){ 8, 2, UNDER_TSAN ? 200 : 500, true });
 }
 
-static void a_device_follows_four_threads(struct fixture *f)
-{
-	run_threads(f, 4, 1, 400);
-}
-
 static void a_device_follows_two_threads_and_two_reclaimers(struct fixture *f)
 {
-	run_threads(f, 2, 2, 500);
+	run_threads(f, 2, 2, 300);
 }
 
-#define PLAIN .shape.plain = true
-#define HARD  .shape.flags = EBB_NONSNOOPING | EBB_CACHING_MODE
+static void a_device_follows_four_threads(struct fixture *f)
+{
+	run_threads(f, 4, 1, 200);
+}
+
+static void a_device_follows_eight_threads(struct fixture *f)
+{
+	run_threads(f, 8, 1, 120);
+}
+
+#define PLAIN	  .shape.plain = true
+#define DEVICE(x) .shape.device_thread = true, .shape.flags = (x)
+#define HARD	  (EBB_NONSNOOPING | EBB_CACHING_MODE)
+
+/* With this batch; the reclaimers make for small batches as well. */
+#define DEVICE_CASES(x, n)                                                                         \
+	CASE_WITH(a_device_follows_two_threads_and_two_reclaimers, DEVICE(x), .shape.batch = (n)), \
+		CASE_WITH(a_device_follows_four_threads, DEVICE(x), .shape.batch = (n)),           \
+		CASE_WITH(a_device_follows_eight_threads, DEVICE(x), .shape.batch = (n))
 
 static const struct test_case cases[] = {
 	CASE_WITH(two_threads_share_tables, PLAIN, .shape.batch = 64),
@@ -556,17 +588,17 @@ static const struct test_case cases[] = {
 	CASE_WITH(eight_threads_share_tables, PLAIN),
 	CASE_WITH(four_threads_empty_the_same_tables, PLAIN),
 	CASE_WITH(four_threads_empty_the_same_tables, PLAIN, .shape.batch = 64),
-	CASE_WITH(four_threads_empty_the_same_tables, HARD, .shape.batch = 1),
+	CASE_WITH(four_threads_empty_the_same_tables, DEVICE(HARD), .shape.batch = 1),
+	CASE_WITH(four_threads_empty_the_same_tables, DEVICE(EBB_ACCESSED_DIRTY)),
 	CASE_WITH(eight_threads_empty_the_same_tables, PLAIN, .shape.batch = 1),
-	CASE_WITH(eight_threads_empty_the_same_tables, HARD),
+	CASE_WITH(eight_threads_empty_the_same_tables, DEVICE(HARD)),
 	CASE_WITH(twenty_reclaimers_get_in_each_others_way, PLAIN, .shape.batch = 1),
-	CASE_WITH(a_device_follows_four_threads, .shape.batch = 3),
-	CASE_WITH(a_device_follows_four_threads, HARD),
-	CASE_WITH(a_device_follows_two_threads_and_two_reclaimers, HARD, .shape.batch = 3),
-	CASE_WITH(a_device_follows_two_threads_and_two_reclaimers,
-		  .shape.flags = EBB_ACCESSED_DIRTY),
-	CASE_WITH(a_device_follows_four_threads,
-		  .shape.flags = EBB_ACCESSED_DIRTY | EBB_NONSNOOPING, .shape.batch = 3),
+	CASE_WITH(twenty_reclaimers_get_in_each_others_way, DEVICE(HARD), .shape.batch = 1),
+	DEVICE_CASES(0, 0),
+	DEVICE_CASES(EBB_NONSNOOPING, 3),
+	DEVICE_CASES(EBB_CACHING_MODE, 0),
+	DEVICE_CASES(HARD, 64),
+	DEVICE_CASES(HARD | EBB_ACCESSED_DIRTY, 3),
 };
 
 int main(void)
