@@ -9,11 +9,12 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
 TRACES ?= traces/nvme-randread.trace.xz traces/vfio-iova-stress.trace.xz
+SOAK ?= 3600
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test test-plain test-tsan test-asan lint format check-freestanding check-goals \
+.PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding check-goals \
 	check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
@@ -46,6 +47,11 @@ test-tsan: ## the tests under ThreadSanitizer
 test-asan: ## the tests under AddressSanitizer and UBSan
 	@scripts/packages.sh run test
 	@scripts/test.sh build-asan
+
+soak: ## threads on random domains for SOAK seconds, an hour unless told
+	@scripts/packages.sh run test
+	@scripts/build.sh build tests/soak
+	@build/tests/soak $(SOAK)
 
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint

@@ -20,7 +20,8 @@ for dir in "$@"; do
 	# stress` starts some.
 	only=()
 	if [ "$dir" = build-tsan ]; then
-		mapfile -t only < <(grep -l pthread_create tests/*.c | sed 's/.*\///; s/\.c$//')
+		mapfile -t only < <(grep -lE 'pthread_create|run_crowd|SOFT_THREAD' tests/*.c |
+			sed 's/.*\///; s/\.c$//' | grep -vxE 'crowd|soak|support')
 		only+=("tool program")
 	fi
 	# What failed is counted, and named again, below.
