@@ -486,9 +486,9 @@ static void join_all(struct arena *a)
 	pthread_barrier_destroy(&a->start);
 }
 
-void run_crowd(struct fixture *f, struct crowd crowd, uint64_t *random)
+void run_crowd(struct fixture *f, struct crowd crowd, uint64_t *rng)
 {
-	seed = random;
+	seed = rng;
 	memset(&arena, 0, sizeof(arena));
 	arena.f = f;
 	arena.workers = crowd.workers;

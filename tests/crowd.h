@@ -21,6 +21,6 @@ struct crowd {
 };
 
 /* Everything is unmapped and synced at the end. Fails the test that calls it, in its thread. */
-void run_crowd(struct fixture *f, struct crowd crowd, uint64_t *seed);
+void run_crowd(struct fixture *f, struct crowd crowd, uint64_t *rng);
 
 #endif

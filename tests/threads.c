@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
-/* Crowds of threads, on every policy and depth, with and without a device. EBB_SEED repeats a run. */
+/*
+ * Crowds of threads, on every policy and depth, with and without a device. EBB_SEED repeats a run.
+ */
 #include "crowd.h"
 
 static uint64_t seed;
