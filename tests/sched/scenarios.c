@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright (c) 2026 The Ebb authors */
+/*
+ * Small scenes, each about one place of the argument in core/reclaim.c. All of them end with
+ * nothing mapped, and then with the root as the only table.
+ */
+#include <limits.h>
+#include "search.h"
+
+#define BASE  (5 * GIB)
+#define OTHER (9 * GIB)
+#define ALL   UINT_MAX
+
+/* ---- beginnings, by the gather that is nobody's ---- */
+
+/* An empty table at BASE whose candidate waits, below a table that stays. */
+static void one_candidate(struct world *w)
+{
+	world_must_map(w, BASE + 3 * MIB_2, 0x1000, PAGE);
+	world_must_map(w, BASE, 0x2000, PAGE);
+	world_unmap_sync(w, BASE, PAGE);
+}
+
+static void drop_keeper(struct world *w)
+{
+	world_unmap_sync(w, BASE + 3 * MIB_2, PAGE);
+}
+
+/* The same, and the tables above are empty with it. */
+static void candidate_alone(struct world *w)
+{
+	world_must_map(w, BASE, 0x2000, PAGE);
+	world_unmap_sync(w, BASE, PAGE);
+}
+
+static void two_pages_of_a_line(struct world *w)
+{
+	world_must_map(w, BASE, 0x2000, PAGE);
+	world_must_map(w, BASE + PAGE, 0x4000, PAGE);
+}
+
+static void two_pages_of_two_lines(struct world *w)
+{
+	world_must_map(w, BASE, 0x2000, PAGE);
+	world_must_map(w, BASE + 100 * PAGE, 0x4000, PAGE);
+}
+
+static void two_pages_of_two_tables(struct world *w)
+{
+	world_must_map(w, BASE, 0x2000, PAGE);
+	world_must_map(w, BASE + MIB_2, 0x4000, PAGE);
+}
+
+static void candidate_and_a_page(struct world *w)
+{
+	one_candidate(w);
+	world_must_map(w, BASE + 5 * PAGE, 0x6000, PAGE);
+}
+
+static void a_large_leaf(struct world *w)
+{
+	world_must_map(w, BASE, 0, MIB_2);
+}
+
+/* All owner numbers but one are in use by others. */
+static void one_owner_number(struct world *w)
+{
+	one_candidate(w);
+	world_must_map(w, BASE + MIB_2, 0x2000, PAGE);
+	world_unmap_sync(w, BASE + MIB_2, PAGE);
+	w->domain.owners |= 0xfffc;
+}
+
+static void give_owner_numbers_back(struct world *w)
+{
+	w->domain.owners &= ~0xfffcu;
+	drop_keeper(w);
+}
+
+/* ---- callers ---- */
+
+static void unmap_first(void *w)
+{
+	world_unmap_sync(w, BASE, PAGE);
+}
+
+static void unmap_second(void *w)
+{
+	world_unmap_sync(w, BASE + PAGE, PAGE);
+}
+
+static void unmap_far(void *w)
+{
+	world_unmap_sync(w, BASE + 100 * PAGE, PAGE);
+}
+
+static void unmap_next_table(void *w)
+{
+	world_unmap_sync(w, BASE + MIB_2, PAGE);
+}
+
+static void reclaim(void *w)
+{
+	world_reclaim(w, ALL);
+}
+
+static void map_and_unmap(struct world *w, uint64_t iova, uint64_t pa)
+{
+	world_must_map(w, iova, pa, PAGE);
+	world_unmap_sync(w, iova, PAGE);
+}
+
+static void use_same_line(void *w)
+{
+	map_and_unmap(w, BASE + PAGE, 0x7000);
+}
+
+/* A line that the sparse hint does not name. */
+static void use_other_line(void *w)
+{
+	map_and_unmap(w, BASE + 100 * PAGE, 0x8000);
+}
+
+static void use_next_table(void *w)
+{
+	map_and_unmap(w, BASE + 5 * MIB_2, 0x9000);
+}
+
+static void use_other_place(void *w)
+{
+	map_and_unmap(w, OTHER, 0xa000);
+}
+
+static void use_and_reclaim(void *w)
+{
+	map_and_unmap(w, BASE, 0x7000);
+	world_reclaim(w, ALL);
+}
+
+static void reclaim_and_use_other_place(void *w)
+{
+	world_reclaim(w, ALL);
+	map_and_unmap(w, OTHER, 0xb000);
+	world_reclaim(w, ALL);
+}
+
+static void do_dma(void *w)
+{
+	world_dma(w, BASE, SOFT_PROBE);
+	world_dma(w, OTHER, SOFT_PROBE);
+	world_dma(w, BASE + 100 * PAGE, SOFT_WRITE);
+	sched_point("DMA again");
+	world_dma(w, BASE, SOFT_PROBE);
+	world_dma(w, OTHER, SOFT_PROBE);
+}
+
+static void take_whole_span(void *w)
+{
+	if (world_unmap(w, BASE, MIB_2) == EBB_OK)
+		world_sync(w);
+	else
+		soft_expect_unmapped(((struct world *)w)->device, BASE, MIB_2);
+	map_and_unmap(w, BASE + 2 * PAGE, 0xc000);
+}
+
+static void take_larger_span(void *w)
+{
+	if (world_unmap(w, 5 * GIB, GIB) == EBB_OK)
+		world_sync(w);
+	else
+		soft_expect_unmapped(((struct world *)w)->device, 5 * GIB, GIB);
+	map_and_unmap(w, BASE + 2 * PAGE, 0xc000);
+}
+
+static void map_large(void *w)
+{
+	world_must_map(w, BASE, GIB, MIB_2);
+	world_unmap_sync(w, BASE, MIB_2);
+}
+
+/* Either answer is right; what was installed or thawed must not be forgotten. */
+static void map_without_memory(void *w)
+{
+	sched_fail_allocation(0);
+	if (world_map(w, BASE + 100 * PAGE, 0x8000, PAGE) == EBB_OK)
+		world_unmap_sync(w, BASE + 100 * PAGE, PAGE);
+	sched_fail_allocation(~0u);
+}
+
+static void unmap_first_half(void *w)
+{
+	world_unmap_sync(w, BASE, MIB_2 / 2);
+}
+
+static void unmap_second_half(void *w)
+{
+	world_unmap_sync(w, BASE + MIB_2 / 2, MIB_2 / 2);
+}
+
+static void drop_second(struct world *w)
+{
+	unmap_second(w);
+}
+
+static void drop_second_half(struct world *w)
+{
+	unmap_second_half(w);
+}
+
+static int see(void *arg, const struct ebb_visit *v)
+{
+	(void)arg;
+	/* What is read in a table that is used elsewhere by now would not be in its place. */
+	if (v->first.v < BASE || v->last.v >= OTHER)
+		return v->is_table && v->level > 0 ? 0 : 1;
+	return 0;
+}
+
+static void look_around(void *arg)
+{
+	struct world *w = arg;
+
+	if (ebb_for_each(&w->domain, EBB_IOVA(BASE), GIB, EBB_VISIT_LEAVES | EBB_VISIT_TABLES, see,
+			 NULL))
+		sched_fail("a walk over the tree saw what is not there");
+}
+
+/* ---- the list ---- */
+
+#define BATCH(n)   .config.policy = EBB_DEFERRED, .config.batch = (n)
+#define FLAGS(x)   .config.flags = (x)
+#define LEVELS(n)  .config.levels = (n)
+#define POLICY(p)  .config.policy = (p)
+#define SPLIT	   .config.partial = EBB_PARTIAL_SPLIT
+#define HARD	   (EBB_NONSNOOPING | EBB_CACHING_MODE)
+#define CALLERS(n) .callers = (n)
+
+const struct scenario scenarios[] = {
+	{ "the last two unmappers of a line",
+	  CALLERS(2),
+	  two_pages_of_a_line,
+	  { unmap_first, unmap_second },
+	  BATCH(64) },
+	{ "the last two unmappers of a line, reclaiming at once",
+	  CALLERS(2),
+	  two_pages_of_a_line,
+	  { unmap_first, unmap_second },
+	  BATCH(0) },
+	{ "the last two unmappers of two lines",
+	  CALLERS(2),
+	  two_pages_of_two_lines,
+	  { unmap_first, unmap_far },
+	  BATCH(64) },
+	{ "the last two unmappers of two lines, reclaiming at once",
+	  CALLERS(2),
+	  two_pages_of_two_lines,
+	  { unmap_first, unmap_far },
+	  BATCH(1) },
+	{ "the last two unmappers of two tables",
+	  CALLERS(2),
+	  two_pages_of_two_tables,
+	  { unmap_first, unmap_next_table },
+	  BATCH(0) },
+	{ "mapper and reclaimer at level 0",
+	  CALLERS(2),
+	  one_candidate,
+	  { use_same_line, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
+	{ "mapper and reclaimer at level 1",
+	  CALLERS(2),
+	  candidate_alone,
+	  { use_next_table, reclaim },
+	  BATCH(64) },
+	{ "mapper and reclaimer at level 2",
+	  CALLERS(2),
+	  candidate_alone,
+	  { use_other_place, reclaim },
+	  BATCH(64),
+	  LEVELS(4) },
+	{ "a mapper in a line that the hint does not name",
+	  CALLERS(2),
+	  one_candidate,
+	  { use_other_line, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
+	{ "two mappers thaw, one reclaims",
+	  CALLERS(3),
+	  one_candidate,
+	  { use_same_line, use_other_line, reclaim },
+	  drop_keeper,
+	  BATCH(64),
+	  .less = 1 },
+	{ "two reclaimers and a mapper",
+	  CALLERS(3),
+	  one_candidate,
+	  { use_same_line, reclaim, reclaim },
+	  drop_keeper,
+	  BATCH(64),
+	  .less = 1 },
+	{ "the mapper of a thawed table leaves it to its reclaimer",
+	  CALLERS(2),
+	  one_candidate,
+	  { use_and_reclaim, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
+	{ "a table is used again elsewhere",
+	  CALLERS(2),
+	  candidate_alone,
+	  { reclaim_and_use_other_place, use_same_line },
+	  BATCH(64) },
+	{ "a table is used again elsewhere, under DMA",
+	  CALLERS(3),
+	  candidate_alone,
+	  { reclaim_and_use_other_place, use_same_line, do_dma },
+	  BATCH(64),
+	  .less = 1 },
+	{ "the owner of a whole span and a reclaimer",
+	  CALLERS(2),
+	  candidate_and_a_page,
+	  { take_whole_span, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
+	{ "the owner of a whole span, a reclaimer and DMA",
+	  CALLERS(3),
+	  candidate_and_a_page,
+	  { take_whole_span, reclaim, do_dma },
+	  drop_keeper,
+	  BATCH(64),
+	  .less = 1 },
+	{ "the owner of a larger span and a reclaimer",
+	  CALLERS(2),
+	  candidate_alone,
+	  { take_larger_span, reclaim },
+	  BATCH(64),
+	  LEVELS(4) },
+	{ "a large leaf over an empty table",
+	  CALLERS(2),
+	  one_candidate,
+	  { map_large, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
+	{ "a mapper without memory and a reclaimer",
+	  CALLERS(2),
+	  one_candidate,
+	  { map_without_memory, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
+	{ "one owner number for two reclaimers",
+	  CALLERS(3),
+	  one_owner_number,
+	  { use_same_line, reclaim, reclaim },
+	  give_owner_numbers_back,
+	  BATCH(64),
+	  .less = 1 },
+	{ "two mappers install the same tables",
+	  CALLERS(2),
+	  NULL,
+	  { use_same_line, use_other_line },
+	  BATCH(0) },
+	{ "two callers split one leaf",
+	  CALLERS(2),
+	  a_large_leaf,
+	  { unmap_first_half, unmap_second_half },
+	  BATCH(64),
+	  SPLIT },
+	{ "one looks around while a table goes",
+	  CALLERS(2),
+	  candidate_and_a_page,
+	  { look_around, take_whole_span },
+	  drop_keeper,
+	  BATCH(0) },
+	{ "one looks around while a table is used again",
+	  CALLERS(3),
+	  candidate_alone,
+	  { look_around, reclaim_and_use_other_place, use_same_line },
+	  BATCH(64),
+	  .less = 1 },
+	{ "hard device: the last two unmappers",
+	  CALLERS(2),
+	  two_pages_of_a_line,
+	  { unmap_first, unmap_second },
+	  BATCH(0),
+	  FLAGS(HARD) },
+	{ "hard device: mapper and reclaimer at level 0",
+	  CALLERS(2),
+	  one_candidate,
+	  { use_other_line, reclaim },
+	  drop_keeper,
+	  BATCH(64),
+	  FLAGS(HARD) },
+	{ "hard device: mapper and reclaimer at level 1",
+	  CALLERS(2),
+	  candidate_alone,
+	  { use_next_table, reclaim },
+	  BATCH(64),
+	  FLAGS(HARD) },
+	{ "hard device: two mappers install the same tables",
+	  CALLERS(2),
+	  NULL,
+	  { use_same_line, use_other_line },
+	  BATCH(0),
+	  FLAGS(HARD) },
+	{ "hard device: the owner of a whole span",
+	  CALLERS(2),
+	  candidate_and_a_page,
+	  { take_whole_span, reclaim },
+	  drop_keeper,
+	  BATCH(64),
+	  FLAGS(HARD) },
+	{ "hard device: two callers split one leaf",
+	  CALLERS(2),
+	  a_large_leaf,
+	  { unmap_first_half, unmap_second_half },
+	  BATCH(64),
+	  SPLIT,
+	  FLAGS(HARD) },
+	{ "policy rwlock: the last two unmappers",
+	  CALLERS(2),
+	  two_pages_of_a_line,
+	  { unmap_first, unmap_second },
+	  POLICY(EBB_RWLOCK) },
+	{ "policy rwlock: unmapper, mapper and DMA",
+	  CALLERS(3),
+	  two_pages_of_a_line,
+	  { unmap_first, use_other_line, do_dma },
+	  .teardown = drop_second,
+	  POLICY(EBB_RWLOCK),
+	  .less = 1 },
+	{ "policy none: two mappers install the same tables",
+	  CALLERS(2),
+	  NULL,
+	  { use_same_line, use_other_line },
+	  POLICY(EBB_NONE) },
+	{ "policy none: the owner of a whole span and a walk",
+	  CALLERS(2),
+	  a_large_leaf,
+	  { unmap_first_half, look_around },
+	  .teardown = drop_second_half,
+	  POLICY(EBB_NONE),
+	  SPLIT },
+};
+
+const unsigned nscenarios = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* Copyright (c) 2026 The Ebb authors */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+#include <ebb_hot.h>
+#include "scheduler.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FIBERS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FIBERS 1
+#endif
+#endif
+#ifdef FIBERS
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+#define STACK_SIZE  (256u << 10)
+#define BUFFER	    1024u
+#define POINTS_MAX  200000u
+#define LINES	    (SCHED_TABLES * (EBB_TABLE_ENTRIES / 8))
+#define LINE_OF(ep) ((unsigned)(((uintptr_t)(ep) - (uintptr_t)sched_arena) / 64))
+
+enum why { /* a caller cannot go on */
+	WHY_NOT,
+	WHY_GRACE, /* waits for sections to end */
+	WHY_DEVICE, /* waits for the device to do something */
+	WHY_OTHERS, /* waits for anybody else to do something */
+	WHY_RETURNED,
+};
+
+struct buffered {
+	uint64_t *ep, e;
+};
+
+struct caller {
+	ucontext_t context;
+	char *stack;
+	void *fake_stack; /* AddressSanitizer's */
+	enum why why;
+	unsigned nesting; /* of read sections */
+	uint64_t sections; /* that it has ended */
+	unsigned waits_for; /* bit n: caller n */
+	uint64_t seen[SCHED_CALLERS]; /* sections that they had ended when the grace period began */
+	unsigned pending; /* stores in the buffer */
+	struct buffered buffer[BUFFER];
+};
+
+struct sched_page sched_arena[SCHED_TABLES] __attribute__((aligned(4096)));
+struct ebb_desc sched_descs[SCHED_TABLES];
+
+static struct {
+	struct sched_run *run;
+	ucontext_t main;
+	void *fake_stack;
+	const void *main_stack;
+	size_t main_stack_size;
+	unsigned current; /* who is running */
+	unsigned last; /* who ran last */
+	unsigned next; /* who shall run, SCHED_NOBODY: not decided */
+	struct caller callers[SCHED_CALLERS];
+
+	unsigned used; /* tables that were ever given out since the arena was cleared */
+	unsigned nfree, out, fail_in;
+	unsigned short free[SCHED_TABLES];
+
+	bool learnt;
+	unsigned char shared[LINES], readers[LINES], writers[LINES];
+	unsigned ntouched;
+	unsigned touched[LINES];
+} s = { .current = SCHED_NOBODY, .fail_in = ~0u };
+
+unsigned sched_current(void)
+{
+	return s.current;
+}
+
+static struct caller *self(void)
+{
+	return &s.callers[s.current];
+}
+
+/* ---- coroutines ---- */
+
+static void to_caller(unsigned n)
+{
+	struct caller *c = &s.callers[n];
+
+	s.current = n;
+#ifdef FIBERS
+	__sanitizer_start_switch_fiber(&s.fake_stack, c->stack, STACK_SIZE);
+#endif
+	swapcontext(&s.main, &c->context);
+#ifdef FIBERS
+	__sanitizer_finish_switch_fiber(s.fake_stack, NULL, NULL);
+#endif
+	s.current = SCHED_NOBODY;
+}
+
+static void to_scheduler(bool for_ever)
+{
+	struct caller *c = self();
+
+#ifdef FIBERS
+	__sanitizer_start_switch_fiber(for_ever ? NULL : &c->fake_stack, s.main_stack,
+				       s.main_stack_size);
+#else
+	(void)for_ever;
+#endif
+	swapcontext(&c->context, &s.main);
+#ifdef FIBERS
+	__sanitizer_finish_switch_fiber(c->fake_stack, &s.main_stack, &s.main_stack_size);
+#endif
+}
+
+static void caller_main(void)
+{
+#ifdef FIBERS
+	__sanitizer_finish_switch_fiber(NULL, &s.main_stack, &s.main_stack_size);
+#endif
+	s.run->body[s.current](s.run->arg);
+	sched_fence();
+	self()->why = WHY_RETURNED;
+	to_scheduler(true);
+}
+
+static void caller_start(unsigned n)
+{
+	struct caller *c = &s.callers[n];
+	char *stack = c->stack;
+
+	if (!stack)
+		stack = malloc(STACK_SIZE);
+	if (!stack)
+		abort();
+	c->stack = stack;
+	c->why = WHY_NOT;
+	c->nesting = c->waits_for = c->pending = 0;
+	c->sections = 0;
+	c->fake_stack = NULL;
+	getcontext(&c->context);
+	c->context.uc_stack.ss_sp = stack;
+	c->context.uc_stack.ss_size = STACK_SIZE;
+	c->context.uc_link = NULL;
+	makecontext(&c->context, caller_main, 0);
+}
+
+/* ---- who can go on ---- */
+
+static bool grace_is_over(const struct caller *c)
+{
+	for (unsigned n = 0; n < s.run->callers; n++)
+		if ((c->waits_for & (1u << n)) && s.callers[n].sections == c->seen[n])
+			return false;
+	return true;
+}
+
+static unsigned who_is_able(void)
+{
+	unsigned able = 0;
+
+	for (unsigned n = 0; n < s.run->callers; n++) {
+		const struct caller *c = &s.callers[n];
+
+		if (c->why == WHY_NOT || (c->why == WHY_GRACE && grace_is_over(c)))
+			able |= 1u << n;
+	}
+	return able;
+}
+
+/* The actor is about to do something: those who waited for that may look again afterwards. */
+static void wake(unsigned actor)
+{
+	for (unsigned n = 0; n < s.run->callers; n++) {
+		struct caller *c = &s.callers[n];
+
+		if (n != actor &&
+		    (c->why == WHY_OTHERS || (c->why == WHY_DEVICE && actor == SCHED_DEVICE)))
+			c->why = WHY_NOT;
+	}
+}
+
+/* The device is asked only when it matters: a caller waits for it. */
+static bool device_is_wanted(void)
+{
+	for (unsigned n = 0; n < s.run->callers; n++)
+		if (s.callers[n].why == WHY_DEVICE)
+			return true;
+	return false;
+}
+
+static unsigned decide(unsigned able)
+{
+	if (!(able & (able - 1)))
+		return (unsigned)__builtin_ctz(able);
+	return s.run->choose(s.run->arg, s.last, able);
+}
+
+static unsigned who_is_able_now(void)
+{
+	return who_is_able() | (device_is_wanted() ? 1u << SCHED_DEVICE : 0);
+}
+
+static void tick(const char *what, uint64_t a, uint64_t b)
+{
+	if (s.run && s.current != SCHED_NOBODY)
+		s.run->ticks++;
+	if (!s.run || !s.run->trace || s.current == SCHED_NOBODY)
+		return;
+	fprintf(stderr, "  %5" PRIu64 "  caller %u  %s", s.run->ticks, s.current, what);
+	if (a)
+		fprintf(stderr, " %#" PRIx64, a);
+	if (b)
+		fprintf(stderr, ": %#" PRIx64, b);
+	fprintf(stderr, "\n");
+}
+
+/* The caller goes on when the scheduler says so, and no earlier than `why` allows. */
+static void interrupt(enum why why)
+{
+	struct caller *c = self();
+	unsigned able;
+
+	if (++s.run->points > POINTS_MAX) {
+		s.run->end = SCHED_ENDLESS;
+		to_scheduler(false);
+	}
+	c->why = why;
+	able = who_is_able_now();
+	if (able) {
+		s.next = decide(able);
+		if (s.next == s.current) {
+			s.next = SCHED_NOBODY;
+			c->why = WHY_NOT;
+			return;
+		}
+	}
+	to_scheduler(false);
+	c->why = WHY_NOT;
+}
+
+/* Runs one actor. False: the run is over. */
+static bool step(struct sched_run *run)
+{
+	unsigned able, next = s.next;
+
+	s.next = SCHED_NOBODY;
+	if (next == SCHED_NOBODY) {
+		able = who_is_able_now();
+		if (!able)
+			return false;
+		next = decide(able);
+	}
+	wake(next);
+	if (next == SCHED_DEVICE) {
+		if (run->trace)
+			fprintf(stderr, "  %5" PRIu64 "  device    completes an invalidation\n",
+				run->ticks);
+		run->device(run->arg);
+		return true;
+	}
+	s.last = next;
+	to_caller(next);
+	return run->end == SCHED_DONE;
+}
+
+enum sched_end sched_run(struct sched_run *run)
+{
+	s.run = run;
+	s.last = s.next = SCHED_NOBODY;
+	run->end = SCHED_DONE;
+	run->failure = NULL;
+	run->points = run->ticks = 0;
+	for (unsigned n = 0; n < run->callers; n++)
+		caller_start(n);
+	while (step(run))
+		;
+	for (unsigned n = 0; n < run->callers && run->end == SCHED_DONE; n++)
+		if (s.callers[n].why != WHY_RETURNED)
+			run->end = SCHED_STUCK;
+	s.run = NULL;
+	return run->end;
+}
+
+void sched_point(const char *what)
+{
+	if (s.current == SCHED_NOBODY)
+		return;
+	tick(what, 0, 0);
+	interrupt(WHY_NOT);
+}
+
+void sched_pause(void)
+{
+	if (s.current == SCHED_NOBODY) {
+		fprintf(stderr, "scheduler: a caller would wait for ever\n");
+		abort();
+	}
+	tick("waits for another caller", 0, 0);
+	interrupt(WHY_OTHERS);
+}
+
+void sched_wait_for_device(void *unused)
+{
+	(void)unused;
+	if (s.current == SCHED_NOBODY)
+		return;
+	tick("waits for the device", 0, 0);
+	interrupt(WHY_DEVICE);
+}
+
+void sched_fail(const char *failure)
+{
+	if (!s.run) {
+		fprintf(stderr, "scheduler: %s\n", failure);
+		abort();
+	}
+	if (s.run->end == SCHED_DONE) {
+		s.run->end = SCHED_FAILED;
+		s.run->failure = failure;
+	}
+	if (s.current != SCHED_NOBODY)
+		to_scheduler(true);
+}
+
+/* ---- what is shared ---- */
+
+static void touch(const void *ep, bool writes)
+{
+	unsigned line = LINE_OF(ep), who = 1u << s.current;
+
+	if (!s.readers[line])
+		s.touched[s.ntouched++] = line;
+	s.readers[line] |= (unsigned char)who;
+	if (writes)
+		s.writers[line] |= (unsigned char)who;
+	if (!s.shared[line] && s.writers[line] && (s.readers[line] & (s.readers[line] - 1))) {
+		s.shared[line] = 1;
+		s.learnt = true;
+	}
+}
+
+bool sched_learnt(void)
+{
+	bool learnt = s.learnt;
+
+	s.learnt = false;
+	return learnt;
+}
+
+/* Before an access. */
+static void access_point(const char *what, const uint64_t *ep, bool writes)
+{
+	if (s.current == SCHED_NOBODY)
+		return;
+	touch(ep, writes);
+	tick(what, (uintptr_t)ep - (uintptr_t)sched_arena + SCHED_PA_BASE, *ep);
+	if (s.shared[LINE_OF(ep)] || s.run->everywhere)
+		interrupt(WHY_NOT);
+}
+
+/* ---- accesses to entries ---- */
+
+static void drain(struct caller *c)
+{
+	for (unsigned i = 0; i < c->pending; i++)
+		*c->buffer[i].ep = c->buffer[i].e;
+	c->pending = 0;
+}
+
+static void drain_all(void)
+{
+	for (unsigned n = 0; n < s.run->callers; n++)
+		drain(&s.callers[n]);
+}
+
+void sched_fence(void)
+{
+	if (s.current != SCHED_NOBODY)
+		drain(self());
+}
+
+/* What the caller's own loads see. */
+static uint64_t value_of(const uint64_t *ep)
+{
+	const struct caller *c = self();
+
+	for (unsigned i = c->pending; i-- > 0;)
+		if (c->buffer[i].ep == ep)
+			return c->buffer[i].e;
+	return *ep;
+}
+
+uint64_t sched_load(const uint64_t *ep)
+{
+	if (s.current == SCHED_NOBODY)
+		return *ep;
+	access_point("loads", ep, false);
+	return value_of(ep);
+}
+
+void sched_store(uint64_t *ep, uint64_t e)
+{
+	struct caller *c;
+
+	access_point("stores", ep, true);
+	if (s.current == SCHED_NOBODY || !s.run->buffered) {
+		*ep = e;
+		return;
+	}
+	c = self();
+	if (c->pending == BUFFER)
+		drain(c);
+	c->buffer[c->pending++] = (struct buffered){ ep, e };
+}
+
+bool sched_cas(uint64_t *ep, uint64_t *old, uint64_t e)
+{
+	access_point("compares and swaps", ep, true);
+	sched_fence();
+	if (*ep != *old) {
+		*old = *ep;
+		return false;
+	}
+	*ep = e;
+	return true;
+}
+
+uint64_t sched_exchange(uint64_t *ep, uint64_t e)
+{
+	uint64_t old;
+
+	access_point("exchanges", ep, true);
+	sched_fence();
+	old = *ep;
+	*ep = e;
+	return old;
+}
+
+void sched_clear(uint64_t *ep, uint64_t bits)
+{
+	access_point("clears bits of", ep, true);
+	sched_fence();
+	*ep &= ~bits;
+}
+
+bool sched_line_is_zero(const uint64_t *line)
+{
+	uint64_t any = 0;
+
+	access_point("scans the line at", line, false);
+	for (unsigned i = 0; i < 8; i++)
+		any |= s.current == SCHED_NOBODY ? line[i] : value_of(&line[i]);
+	return any == 0;
+}
+
+struct ebb_table *sched_bad_address(uint64_t pa)
+{
+	(void)pa;
+	sched_fail("an entry refers to an address that no table has");
+	abort();
+}
+
+/* ---- read sections and grace periods ---- */
+
+void sched_read_lock(void)
+{
+	if (s.current == SCHED_NOBODY)
+		return;
+	sched_point("enters a read section");
+	self()->nesting++;
+}
+
+void sched_read_unlock(void)
+{
+	if (s.current == SCHED_NOBODY)
+		return;
+	sched_point("leaves its read section");
+	if (!--self()->nesting)
+		self()->sections++;
+}
+
+static void grace_wait(void *ctx)
+{
+	struct caller *c;
+
+	(void)ctx;
+	if (s.current == SCHED_NOBODY)
+		return;
+	sched_point("begins a grace period");
+	c = self();
+	if (c->nesting)
+		sched_fail("a grace period is awaited inside a read section");
+	drain_all();
+	c->waits_for = 0;
+	for (unsigned n = 0; n < s.run->callers; n++) {
+		if (n == s.current || !s.callers[n].nesting)
+			continue;
+		c->waits_for |= 1u << n;
+		c->seen[n] = s.callers[n].sections;
+	}
+	tick("waits for a grace period", 0, 0);
+	interrupt(WHY_GRACE);
+	drain_all();
+}
+
+/* ---- the rest of the platform ---- */
+
+static struct ebb_table *alloc_table(void *ctx, int node)
+{
+	struct ebb_table *t;
+	unsigned n;
+
+	(void)ctx;
+	(void)node;
+	sched_point("allocates a table");
+	if (s.fail_in != ~0u && s.fail_in-- == 0) {
+		s.fail_in = ~0u;
+		return NULL;
+	}
+	if (!s.nfree && s.used == SCHED_TABLES)
+		return NULL;
+	n = s.nfree ? s.free[--s.nfree] : s.used++;
+	s.out++;
+	t = (struct ebb_table *)(void *)&sched_arena[n];
+	tick("was given", ebb_hot_pa(t).v, 0);
+	return t;
+}
+
+static void free_tables(void *ctx, struct ebb_table *list)
+{
+	(void)ctx;
+	sched_point("frees tables");
+	for (struct ebb_table *t = list; t; t = ebb_hot_desc(t)->next) {
+		unsigned n = (unsigned)(ebb_hot_desc(t) - sched_descs);
+
+		memset(t, 0, EBB_TABLE_SIZE);
+		s.free[s.nfree++] = (unsigned short)n;
+		s.out--;
+	}
+}
+
+static ebb_token invalidate(void *ctx, const struct ebb_span *spans, unsigned n)
+{
+	(void)ctx;
+	(void)spans;
+	(void)n;
+	sched_point("invalidates");
+	sched_fence();
+	return (ebb_token){ 1 };
+}
+
+static void write_back(void *ctx, const void *start, size_t len)
+{
+	(void)ctx;
+	(void)start;
+	(void)len;
+	sched_point("writes back");
+	sched_fence();
+}
+
+struct ebb_platform sched_platform(void)
+{
+	return (struct ebb_platform){
+		.alloc_table = alloc_table,
+		.free_tables = free_tables,
+		.grace_wait = grace_wait,
+		.invalidate = invalidate,
+		.write_back = write_back,
+	};
+}
+
+unsigned sched_tables_out(void)
+{
+	return s.out;
+}
+
+void sched_fail_allocation(unsigned n)
+{
+	s.fail_in = n;
+}
+
+void sched_clear_arena(void)
+{
+	memset(sched_arena, 0, s.used * sizeof(sched_arena[0]));
+	for (unsigned i = 0; i < s.ntouched; i++)
+		s.readers[s.touched[i]] = s.writers[s.touched[i]] = 0;
+	s.ntouched = 0;
+	s.used = s.nfree = s.out = 0;
+	s.fail_in = ~0u;
+}
+
+void sched_reset(void)
+{
+	sched_clear_arena();
+	memset(s.shared, 0, sizeof(s.shared));
+	s.learnt = false;
+}
