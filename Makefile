@@ -14,8 +14,8 @@ PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding check-goals \
-	check-fresh-debian install clean help
+.PHONY: build run test test-plain test-tsan test-asan test-model test-model-full soak lint format \
+	check-freestanding check-goals check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
@@ -47,6 +47,14 @@ test-tsan: ## the tests under ThreadSanitizer
 test-asan: ## the tests under AddressSanitizer and UBSan
 	@scripts/packages.sh run test
 	@scripts/test.sh build-asan
+
+test-model: ## Spin models of the protocol, and models broken on purpose: 10 minutes at most
+	@scripts/packages.sh model
+	@scripts/model.sh quick
+
+test-model-full: ## the larger ones: hours, and up to 8 GiB each
+	@scripts/packages.sh model
+	@MODEL_JOBS=1 scripts/model.sh full
 
 soak: ## threads on random domains for SOAK seconds, an hour unless told
 	@scripts/packages.sh run test

@@ -81,21 +81,23 @@ inline spare_take(t)
 
 inline spares_give()
 {
-	n1 = 1;
-	do
-	:: n1 <= NT ->
-		if
-		:: sp & BIT(n1) -> life[n1] = FREE
-		:: else
-		fi;
-		n1++
-	:: else -> break
-	od;
-	n1 = 0;
-	sp = 0
+	d_step {
+		n1 = 1;
+		do
+		:: n1 <= NT ->
+			if
+			:: sp & BIT(n1) -> life[n1] = FREE
+			:: else
+			fi;
+			n1++
+		:: else -> break
+		od;
+		n1 = 0;
+		sp = 0
+	}
 }
 
-#define restart() p = 0; q = 0; up = 0; e = 0; l = TOP
+#define restart() d_step { p = 0; q = 0; up = 0; e = 0; l = TOP }
 
 /* hint_clear() in map.c: a loop of CASes that clears these bits only. */
 inline hint_clear(t, x)
@@ -144,12 +146,8 @@ map_entry: /* settle_entry() */
 			fi
 		:: IS_TABLE(e) && OWNER(e) == 0 && !GO_ON(e) -> n1 = 0; goto map_known
 		fi;
-map_down:
-		q = p;
-		up = e;
-		p = PA(e);
-		l--;
-		e = 0;
+map_down:	skip; /* no jump may end at a d_step */
+		d_step { q = p; up = e; p = PA(e); l--; e = 0 };
 		if
 		:: l > 0 -> goto map_walk
 		:: l == 0 && (HINT_MISSES(up, IDX(s, 0)) || ((up & SPARSE) && both && LINE_OF(1) != 0)) ->
@@ -171,8 +169,7 @@ map_alloc: /* outside sections */
 
 map_install: /* step 1 */
 	atomic {
-		lowest(sp, n1);
-		life[n1] = LINKED;
+		d_step { lowest(sp, n1); life[n1] = LINKED };
 		cas(p, AT(p, l, s), 0,
 		    TABLE(n1) | !(both && l == 1 && LINE_OF(1) != 0) * NEW_HINT(IDX(s, l - 1)));
 		if
@@ -228,10 +225,12 @@ map_hint: /* the leaf misses the hint of its table */
 
 map_leaf: /* step 3 */
 	atomic {
-		deref(p);
-		own_view(AT(p, 0, s), e);
-		assert(e == 0);
-		e = 0;
+		d_step {
+			deref(p);
+			own_view(AT(p, 0, s), e);
+			assert(e == 0);
+			e = 0
+		};
 		st(V_STORE(AT(p, 0, s), val));
 		if
 		:: both -> st(V_STORE(AT(p, 0, 1 - (s)), val))
@@ -239,7 +238,7 @@ map_leaf: /* step 3 */
 		fi;
 #ifdef HINT_LATE /* the hint goes after the store, in the same section */
 	};
-	atomic { hint_clear(q, AT(q, 1, s)) };
+	d_step { hint_clear(q, AT(q, 1, s)) };
 	atomic {
 #endif
 #if defined(NONSNOOP) && !defined(NO_WB_LEAF)
@@ -252,7 +251,7 @@ map_leaf: /* step 3 */
 		inside = 0;
 		st(V_LEAVE);
 	};
-	atomic { hint_clear(q, AT(q, 1, s)) };
+	d_step { hint_clear(q, AT(q, 1, s)) };
 	atomic {
 		drop();
 #else
@@ -281,7 +280,7 @@ next:
 #if defined(NOTIFY_LEAF) /* broken */
 	atomic { FENCE -> leaf_invalidate(i) };
 #elif !defined(NOTIFY_NOT) /* broken */
-	atomic { FENCE -> wide_invalidate(TOP - 1, i) }; /* map_notify() */
+	d_step { FENCE -> wide_invalidate(TOP - 1, i) }; /* map_notify() */
 #endif
 #endif
 	if
@@ -303,10 +302,8 @@ unmap: /* step 4 */
 		:: else
 		fi;
 #endif
-unmap_down:
-		p = PA(e);
-		l--;
-		e = 0;
+unmap_down:	skip;
+		d_step { p = PA(e); l--; e = 0 };
 		if
 		:: l > 0 -> goto unmap
 		:: else -> goto unmap_leaf
@@ -327,10 +324,12 @@ unmap_known:
 #endif
 unmap_leaf: /* step 5 */
 	atomic {
-		deref(p);
-		own_view(AT(p, 0, i), e);
-		assert(e == LEAF(VAL)); /* S1 */
-		e = 0;
+		d_step {
+			deref(p);
+			own_view(AT(p, 0, i), e);
+			assert(e == LEAF(VAL)); /* S1 */
+			e = 0
+		};
 		st(V_STORE(AT(p, 0, i), 0));
 #ifdef LOOK_EARLY /* broken: looks before the fence */
 	};

@@ -129,10 +129,12 @@ inline drain(j)
 	:: else -> break
 	od
 }
-inline st(v)
+/* A store; ROOM first, where a thread may have to wait. */
+#define ROOM nbuf[i] < DEPTH
+inline put(v)
 {
 	if
-	:: BUFFERED(i) -> nbuf[i] < DEPTH; buf[i * DEPTH + nbuf[i]] = v; nbuf[i]++
+	:: BUFFERED(i) -> buf[i * DEPTH + nbuf[i]] = v; nbuf[i]++
 	:: else -> apply(i, v)
 	fi
 }
@@ -141,10 +143,17 @@ inline st(v)
 #define STEP
 #else
 inline drain(j) { skip }
-inline st(v)	{ apply(i, v) }
+inline put(v)	{ apply(i, v) }
+#define ROOM	 true
 #define FENCE	 true
 #define STEP	 }; atomic {
 #endif
+
+inline st(v)
+{
+	ROOM;
+	d_step { put(v) }
+}
 
 /* What thread i itself sees of the entry that only it stores to. */
 inline own_view(x, out)
@@ -182,30 +191,41 @@ inline hold(e)
 	fi
 }
 #define drop()	       held[i] = 0; stale[i] = 0
-inline load(t, x)      { deref(t); e = w[x]; hold(e) }
+inline load(t, x)
+{
+	d_step {
+		deref(t);
+		e = w[x];
+		hold(e)
+	}
+}
 
 /* ebb_cas(): on failure e is what is there. */
 inline cas(t, x, old, new)
 {
-	deref(t);
-	drain(i);
-	if
-	:: w[x] == (old) -> w[x] = new; ok = 1
-	:: else -> ok = 0
-	fi;
-	e = w[x];
-	hold(e)
+	d_step {
+		deref(t);
+		drain(i);
+		if
+		:: w[x] == (old) -> w[x] = new; ok = 1
+		:: else -> ok = 0
+		fi;
+		e = w[x];
+		hold(e)
+	}
 }
 
 /* change_state() in reclaim.c: bits outside the state are no change. */
 inline change_state(t, x, from, to, carry)
 {
-	deref(t);
-	drain(i);
-	if
-	:: STATE(w[x]) == (from) -> w[x] = (to) | (w[x] & (carry)); ok = 1
-	:: else -> ok = 0
-	fi
+	d_step {
+		deref(t);
+		drain(i);
+		if
+		:: STATE(w[x]) == (from) -> w[x] = (to) | (w[x] & (carry)); ok = 1
+		:: else -> ok = 0
+		fi
+	}
 }
 
 /*
@@ -215,15 +235,18 @@ inline change_state(t, x, from, to, carry)
 inline enter()
 {
 	if
-	:: !inside -> inside = 1; st(V_ENTER)
+	:: !inside -> ROOM; d_step { inside = 1; put(V_ENTER) }
 	:: else
 	fi
 }
 inline leave()
 {
-	inside = 0;
-	drop();
-	st(V_LEAVE)
+	ROOM;
+	d_step {
+		inside = 0;
+		drop();
+		put(V_LEAVE)
+	}
 }
 
 /* ---- grace periods: membarrier, then exactly the sections that are open then ---- */

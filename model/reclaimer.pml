@@ -39,9 +39,7 @@ inline walk_to(fits)
 inline walk_drop()
 {
 	leave();
-	e = 0;
-	p = 0;
-	l = 0
+	d_step { e = 0; p = 0; l = 0 }
 }
 
 /* scan() of table c below e: nz is the result. One step an entry; leaves the section if `ends`. */
@@ -50,8 +48,7 @@ inline scan(c, ends)
 	x = SCAN_FIRST;
 	do
 	:: atomic {
-		deref(c);
-		nz = (w[(c) * 2 + x] != 0);
+		d_step { deref(c); nz = (w[(c) * 2 + x] != 0) };
 		if
 		:: nz || x == SCAN_LAST ->
 			x = 0;
@@ -143,18 +140,21 @@ inline take_slot(c)
 /* ebb_pending_take() */
 inline pending_take(mine)
 {
-	drain(i);
-	n1 = 0;
-	do
-	:: n1 < NTHR -> mine = mine | pend[n1]; pend[n1] = 0; n1++
-	:: else -> break
-	od;
-	n1 = 0
+	d_step {
+		drain(i);
+		n1 = 0;
+		do
+		:: n1 < NTHR -> mine = mine | pend[n1]; pend[n1] = 0; n1++
+		:: else -> break
+		od;
+		n1 = 0
+	}
 }
 
 /* What a thread that is idle remembers: nothing. */
 inline clean()
 {
+	d_step {
 	j = 0;
 	n = 0;
 	kept = 0;
@@ -172,9 +172,10 @@ inline clean()
 	wc[1] = 0;
 	wt[1] = 0;
 #endif
+	}
 }
 
-#define candidate(j) lv = wc[j] / 2; a = wc[j] % 2
+#define candidate(j) d_step { lv = wc[j] / 2; a = wc[j] % 2 }
 
 proctype reclaimer(byte i)
 {
@@ -361,8 +362,9 @@ killed:		j++
 
 	/* step 10 */
 	do
-	:: atomic { j < n && FENCE ->
-		candidate(j);
+	:: d_step { j < n && FENCE ->
+		lv = wc[j] / 2;
+		a = wc[j] % 2;
 #if defined(LEAF_INV) /* broken: leaf instead of wide */
 		leaf_invalidate(a);
 		leaf_invalidate(1 - a);
@@ -429,7 +431,7 @@ killed:		j++
 	od;
 	atomic {
 #ifdef NO_GRACE_12 /* broken */
-		tables_free(list);
+		d_step { tables_free(list) };
 #endif
 		pend[i] = pend[i] | list;
 #ifndef GIVE_EARLY

@@ -2,95 +2,98 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Copyright (c) 2026 The Ebb authors
 #
-# Runs cases of model/cases.txt, two at a time, and compares each result with what is expected. A
-# case that ends for want of memory, time or depth has failed, whatever was expected.
-# Usage: model.sh SET [PATTERN]     SET: quick or full; PATTERN: only cases whose line matches
-# The results are in build/model.tsv as well: set, case, expected, verdict, states, seconds,
-# storage.
+# Runs the cases of a set in model/cases.txt, two at a time, and compares each result with what is
+# expected. A case that ends for want of memory, time or depth has failed, whatever was expected.
+# Usage: model.sh quick|full [PATTERN]     PATTERN: only cases whose line matches
+# Adds the results to build/model.tsv: set, name, switches, storage, expected, result, states,
+# seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 set_name=$1 pattern=${2:-.}
-case $set_name in
-quick) seconds=240 megabytes=3000 ;;
-full) seconds=7200 megabytes=8000 ;;
+case $set_name in # limits of a case: seconds of CPU time, MiB
+quick) cpu_seconds=200 megabytes=3000 ;;
+full) cpu_seconds=7200 megabytes=8000 ;;
 *)
 	echo "model.sh: unknown set '$set_name'" >&2
 	exit 2
 	;;
 esac
-jobs=${MODEL_JOBS:-2}
 out=build/model
 results=build/model.tsv
 mkdir -p "$out"
-export seconds megabytes out set_name
+export set_name cpu_seconds megabytes out
 
-# spin_case DIR FLAGS STORAGE: builds and runs; sets verdict, states.
-spin_case() {
-	local dir=$1 flags=$2 storage=$3 log=$1/log status=0
-	verdict=incomplete states=-
-	# shellcheck disable=SC2086 # flags are several words
-	(cd "$dir" && spin -a $flags ../../../model/ebb.pml) >"$log" 2>&1 || return 0
-	# A counterexample is found at once: there the compiler is what takes time.
-	local optimise=-O2
-	[ "$expect" != fails ] || optimise=-O0
-	(cd "$dir" && gcc $optimise -w -DSAFETY "-D$storage" -DMEMLIM="$megabytes" -DVECTORSZ=512 \
-		-o pan pan.c) >>"$log" 2>&1 || return 0
-	(cd "$dir" && timeout "$seconds" ./pan -m1000000 -w22) >>"$log" 2>&1 || status=$?
-	states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' "$log")
-	states=${states:--}
-	if grep -Eq 'Search not completed|max search depth too small|hash conflict.*lost' "$log" &&
-		! grep -q 'errors: [1-9]' "$log"; then
-		return 0
-	fi
-	if [ $status -eq 0 ] && grep -q 'errors: 0$' "$log"; then
-		verdict=holds
-	elif grep -q '^pan:1: assertion violated' "$log"; then
-		verdict=fails
-	elif grep -q '^pan:1: invalid end state' "$log"; then
-		verdict=deadlock
+# verify FLAGS STORAGE EXPECTED: generates, compiles and runs a verifier in this directory. Where a
+# counterexample is expected, one is found at once, and the compiler is what takes time.
+verify() {
+	local optimise=-O1
+	[ "$set_name" = quick ] || optimise=-O2
+	[ "$3" = holds ] || optimise=-O0
+	# shellcheck disable=SC2086 # switches are several words
+	spin -a $1 ../../../model/ebb.pml &&
+		gcc $optimise -w -DSAFETY "-D$2" -DMEMLIM="$megabytes" -DVECTORSZ=512 -o pan pan.c &&
+		(ulimit -t "$cpu_seconds" && exec ./pan -m1000000 -w22)
+}
+
+# result_of LOG STATUS
+result_of() {
+	if grep -q '^pan:1: assertion violated' "$1"; then
+		echo fails
+	elif grep -q '^pan:1: invalid end state' "$1"; then
+		echo deadlocks
+	elif [ "$2" -ne 0 ] || ! grep -q 'errors: 0$' "$1" ||
+		grep -Eq 'Search not completed|max search depth too small' "$1"; then
+		echo incomplete
+	else
+		echo holds
 	fi
 }
 
-# one_case NUMBER LINE: prints "ok" or "FAILED", and adds a line to the results.
+# one_case NUMBER LINE
 one_case() {
-	local number=$1 expect name flags storage dir start verdict states line
-	IFS='|' read -r _ expect name flags storage <<<"$2"
+	local dir=$out/$1 start=${EPOCHREALTIME/[.,]/} status=0
+	local expected name flags storage result states tenths
+	IFS='|' read -r _ expected name flags storage <<<"$2"
 	storage=${storage:-COLLAPSE}
-	dir=$out/$number
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	start=$(date +%s.%N)
-	spin_case "$dir" "$flags" "$storage"
-	line=$(printf '%s\t%s\t%s\t%s\t%s\t%.1f\t%s' "$set_name" "$name" "$expect" "$verdict" \
-		"$states" "$(echo "$(date +%s.%N) - $start" | bc)" "$storage")
-	echo "$line" >"$dir/result"
-	if [ "$verdict" = "$expect" ]; then
-		echo "ok      $name: $verdict, $states states"
+	(cd "$dir" && verify "$flags" "$storage" "$expected") >"$dir/log" 2>&1 || status=$?
+	result=$(result_of "$dir/log" $status)
+	states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' "$dir/log")
+	tenths=$(((${EPOCHREALTIME/[.,]/} - start) / 100000))
+	printf '%s\t' "$set_name" "$name" "$flags" "$storage" "$expected" "$result" "${states:--}" \
+		>"$dir/result"
+	echo "$((tenths / 10)).$((tenths % 10))" >>"$dir/result"
+	if [ "$result" = "$expected" ]; then
+		echo "ok      $name: $result, ${states:--} states"
 		rm -f "$dir"/pan*
 	else
-		echo "FAILED  $name: $verdict, expected: $expect ($states states)"
-		echo "        flags: $flags; log: $dir/log"
+		echo "FAILED  $name: $result, expected: $expected (${states:--} states)"
+		echo "        switches: $flags   log: $dir/log"
 	fi
 }
-export -f spin_case one_case
+export -f verify result_of one_case
 
-mapfile -t cases < <(sed 's/ *| */|/g; s/ *$//' model/cases.txt |
+mapfile -t cases < <(sed -E 's/ *\| */|/g; s/ +$//' model/cases.txt |
 	grep "^$set_name|" | grep -E -- "$pattern")
 if [ ${#cases[@]} -eq 0 ]; then
 	echo "model.sh: no case matches" >&2
 	exit 2
 fi
+rm -rf "$out/$set_name"-*
 log=$out/$set_name.log
 for i in "${!cases[@]}"; do
 	printf '%s-%03d\0%s\0' "$set_name" "$i" "${cases[$i]}"
-done | xargs -0 -n 2 -P "$jobs" bash -c 'one_case "$@"' one_case | tee "$log"
+done | xargs -0 -n 2 -P "${MODEL_JOBS:-2}" bash -c 'one_case "$@"' one_case | tee "$log"
 
-cat "$out/$set_name"-*/result >"$results.new"
-grep -v "^$set_name	" "$results" >>"$results.new" 2>/dev/null || true
-sort -o "$results" "$results.new"
-rm -f "$results.new"
+# What was run now replaces what was run before: the case, or all of the set.
+touch "$results"
+awk -F '\t' -v all="$([ "$pattern" != . ] || echo "$set_name")" '
+	($1 FS $2) in seen || (FILENAME ~ /tsv$/ && $1 == all) { next }
+	{ seen[$1 FS $2]; print }' "$out/$set_name"-*/result "$results" >"$results.new"
+mv "$results.new" "$results"
 passed=$(grep -c '^ok ' "$log") || true
 failed=$((${#cases[@]} - passed))
 echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+[ $failed -eq 0 ]
