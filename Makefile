@@ -14,7 +14,7 @@ PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding check-goals \
+.PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding check-goals check-times \
 	check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
@@ -65,10 +65,15 @@ check-freestanding: ## the core needs no libc: compile and link it alone for x86
 	@scripts/packages.sh freestanding
 	@scripts/check-freestanding.sh
 
-check-goals: ## the figures of the README hold on this machine
+check-goals: ## the sizes and counts of the README hold on this machine
 	@scripts/packages.sh run goals
 	@scripts/build.sh build ebb
 	@scripts/check-goals.sh
+
+check-times: ## the same and the times, for a quiet machine
+	@scripts/packages.sh run goals
+	@scripts/build.sh build ebb
+	@scripts/check-goals.sh --times
 
 check-fresh-debian: ## `make run` and `make test` of the last commit, in a fresh Debian 12
 	@scripts/packages.sh fresh
