@@ -14,8 +14,8 @@ PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding check-goals check-times \
-	check-fresh-debian install clean help
+.PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding \
+	check-goals check-times check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
