@@ -304,11 +304,8 @@ void sched_pause(void)
 	interrupt(WHY_OTHERS);
 }
 
-void sched_wait_for_device(void *unused)
+void sched_wait_for_device(void)
 {
-	(void)unused;
-	if (s.current == SCHED_NOBODY)
-		return;
 	tick("waits for the device", 0, 0);
 	interrupt(WHY_DEVICE);
 }

@@ -78,8 +78,8 @@ void sched_fail_allocation(unsigned n);
 unsigned sched_current(void);
 /* A point of the test's own. */
 void sched_point(const char *what);
-/* Waits for an invalidation to make progress: soft_config.wait. */
-void sched_wait_for_device(void *unused);
+/* Waits until the device has completed an invalidation. */
+void sched_wait_for_device(void);
 /* Empties the caller's store buffer, as telling a device to begin does. */
 void sched_fence(void);
 /* Ends the run. Does not return if called from a caller. */

@@ -28,6 +28,17 @@ static void check_device(struct world *w)
 		sched_fail(text);
 }
 
+/* A caller whose invalidation is not complete. Outside of a run nobody else would complete it. */
+static void wait_for_device(void *arg)
+{
+	struct world *w = arg;
+
+	if (sched_current() == SCHED_NOBODY)
+		soft_step(w->device);
+	else
+		sched_wait_for_device();
+}
+
 static unsigned own(void)
 {
 	return sched_current() == SCHED_NOBODY ? SCHED_CALLERS : sched_current();
@@ -48,8 +59,9 @@ void world_open(struct world *w, const struct ebb_config *config, unsigned calle
 		.levels = config->levels,
 		.flags = config->flags,
 		.completion = SOFT_STEPS,
-		.wait = sched_wait_for_device,
+		.wait = wait_for_device,
 		.on_fault = on_fault,
+		.arg = w,
 		.unlinks_first = config->policy == EBB_RWLOCK,
 	};
 
