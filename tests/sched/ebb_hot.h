@@ -98,7 +98,8 @@ static inline bool ebb_hot_line_is_zero(const uint64_t *line)
 #else
 #define __atomic_load_n(p, order) (sched_device_access(p, false), __atomic_load_n(p, order))
 #define __atomic_compare_exchange_n(p, old, new, weak, order, failed) \
-	(sched_device_access(p, true), __atomic_compare_exchange_n(p, old, new, weak, order, failed))
+	(sched_device_access(p, true),                                \
+	 __atomic_compare_exchange_n(p, old, new, weak, order, failed))
 #endif
 
 #endif

@@ -19,19 +19,25 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#define STACK_SIZE  (256u << 10)
-#define BUFFER	    1024u
-#define POINTS_MAX  200000u
-#define LINES	    (SCHED_TABLES * (EBB_TABLE_ENTRIES / 8)) /* cells: first the arena's lines... */
-#define CELLS	    (LINES + 8192u) /* ...then the words of what else is watched */
-#define REGIONS	    2u
-#define NO_CELL	    CELLS
+#define STACK_SIZE (256u << 10)
+#define BUFFER	   1024u
+#define POINTS_MAX 200000u
+#define LINES	   (SCHED_TABLES * (EBB_TABLE_ENTRIES / 8)) /* cells: first the arena's lines... */
+#define CELLS	   (LINES + 8192u) /* ...then the words of what else is watched */
+#define REGIONS	   2u
+#define NO_CELL	   CELLS
 
 /* cell: who has read, and written, it in this run */
-#define READER(n) (1u << (n))
-#define WRITER(n) (16u << (n))
-#define READERS(x) ((x) & 15u)
+#define READER(n)  (1u << (n))
+#define WRITER(n)  (16u << (n))
+#define READERS(x) ((x)&15u)
 #define WRITERS(x) ((x) >> 4)
+
+enum { /* what is known of a cell */
+	PRIVATE,
+	SHARED,
+	IGNORED,
+};
 
 enum why { /* a caller cannot go on */
 	WHY_NOT,
@@ -84,12 +90,7 @@ static struct {
 	} regions[REGIONS];
 
 	bool learnt;
-	enum {
-		PRIVATE,
-		SHARED,
-		IGNORED
-	} cell[CELLS];
-	unsigned char users[CELLS];
+	unsigned char cell[CELLS], users[CELLS];
 	unsigned ntouched;
 	unsigned touched[CELLS];
 } s = { .current = SCHED_NOBODY, .fail_in = ~0u };
