@@ -149,22 +149,23 @@ static void caller_main(void)
 	to_scheduler(true);
 }
 
-static void caller_start(unsigned n)
+static void stack_alloc(struct caller *c)
 {
-	struct caller *c = &s.callers[n];
-	char *stack = c->stack;
-
-	if (!stack)
-		stack = malloc(STACK_SIZE);
-	if (!stack)
+	if (!c->stack)
+		c->stack = malloc(STACK_SIZE); /* kept for all runs */
+	if (!c->stack)
 		abort();
-	c->stack = stack;
+}
+
+static void caller_start(struct caller *c)
+{
+	stack_alloc(c);
 	c->why = WHY_NOT;
 	c->nesting = c->waits_for = c->pending = 0;
 	c->sections = 0;
 	c->fake_stack = NULL;
 	getcontext(&c->context);
-	c->context.uc_stack.ss_sp = stack;
+	c->context.uc_stack.ss_sp = c->stack;
 	c->context.uc_stack.ss_size = STACK_SIZE;
 	c->context.uc_link = NULL;
 	makecontext(&c->context, caller_main, 0);
@@ -301,7 +302,7 @@ enum sched_end sched_run(struct sched_run *run)
 	run->failure = NULL;
 	run->points = run->ticks = 0;
 	for (unsigned n = 0; n < run->callers; n++)
-		caller_start(n);
+		caller_start(&s.callers[n]);
 	while (step(run))
 		;
 	for (unsigned n = 0; n < run->callers && run->end == SCHED_DONE; n++)
