@@ -10,12 +10,14 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 TRACES ?= traces/nvme-randread.trace.xz traces/vfio-iova-stress.trace.xz
 SOAK ?= 3600
+PREEMPTIONS ?= 3
+SCHEDULES ?= 500000
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding \
-	check-goals check-times check-fresh-debian install clean help
+# every target that the list below explains
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*\#\# / { print $$1 }' $(firstword $(MAKEFILE_LIST)))
 
 build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
@@ -47,6 +49,11 @@ test-tsan: ## the tests under ThreadSanitizer
 test-asan: ## the tests under AddressSanitizer and UBSan
 	@scripts/packages.sh run test
 	@scripts/test.sh build-asan
+
+test-schedules: ## up to SCHEDULES schedules of each small scene with at most PREEMPTIONS preemptions
+	@scripts/packages.sh run test
+	@scripts/build.sh build tests/sched/explore
+	@build/tests/sched/explore --preemptions $(PREEMPTIONS) --limit $(SCHEDULES)
 
 soak: ## threads on random domains for SOAK seconds, an hour unless told
 	@scripts/packages.sh run test
