@@ -14,8 +14,8 @@ PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding check-goals \
-	check-fresh-debian install clean help
+.PHONY: build run test test-plain test-tsan test-asan soak coverage lint format check-freestanding \
+	check-goals check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
@@ -52,6 +52,10 @@ soak: ## threads on random domains for SOAK seconds, an hour unless told
 	@scripts/packages.sh run test
 	@scripts/build.sh build tests/soak
 	@build/tests/soak $(SOAK)
+
+coverage: ## what the tests reach of the core's lines and branches
+	@scripts/packages.sh run test coverage
+	@scripts/coverage.sh
 
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint
