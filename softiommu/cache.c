@@ -159,7 +159,7 @@ static void remember_hole(struct soft_iommu *s, uint64_t iova, const struct soft
 
 static struct soft_reader device_reader(struct soft_iommu *s)
 {
-	return (struct soft_reader){ soft_read_device, s, s->config.pa_width_lg2 };
+	return (struct soft_reader){ soft_read_device, s, s->hardware };
 }
 
 static void walk_from_root(struct soft_iommu *s, uint64_t iova, struct soft_walk *w)

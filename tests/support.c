@@ -52,6 +52,7 @@ void fixture_open(struct fixture *f, const struct shape *shape)
 		.format = config.format,
 		.levels = shape->levels,
 		.pa_width_lg2 = shape->pa_width_lg2,
+		.leaf_levels = shape->leaf_levels,
 		.flags = shape->flags,
 		.completion = shape->device_thread ? SOFT_THREAD : SOFT_INLINE,
 		.on_fault = print_report,
