@@ -194,10 +194,7 @@ static void walk_setting_bits(struct soft_iommu *s, uint64_t iova, enum soft_acc
 {
 	bool sets = (s->config.flags & EBB_ACCESSED_DIRTY) && access != SOFT_PROBE;
 
-	/*
-	 * Software may be changing entries. What is not written back yet looks changed however
-	 * often it is read: then the walk goes on with what it has.
-	 */
+	/* Software may be changing entries; not for ever. */
 	for (unsigned i = 0; i < 16; i++) {
 		s->format->walk(w, r, table_pa, start, iova);
 		if (!sets || !w->present || set_bits_on_the_way(s, iova, access, start, w))

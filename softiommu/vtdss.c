@@ -36,8 +36,7 @@ static const char *broken_rule(uint64_t entry, unsigned level, const struct soft
 		return "bit 62 is set";
 	if ((entry & VTD_ADDRESS) >> hardware->pa_width_lg2)
 		return "the address needs more bits than the hardware has";
-	return vtd_is_leaf(entry, level) ? leaf_rule(entry, level, hardware) :
-					   table_rule(entry);
+	return vtd_is_leaf(entry, level) ? leaf_rule(entry, level, hardware) : table_rule(entry);
 }
 
 static void end_at_leaf(struct soft_walk *w, uint64_t iova, uint64_t entry)
