@@ -60,6 +60,10 @@ soak: ## threads on random domains for SOAK seconds, an hour unless told
 	@scripts/build.sh build tests/soak
 	@build/tests/soak $(SOAK)
 
+coverage: ## what the tests reach of the core's lines and branches
+	@scripts/packages.sh run test coverage
+	@scripts/coverage.sh
+
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint
 	@scripts/lint.sh
