@@ -10,12 +10,14 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 TRACES ?= traces/nvme-randread.trace.xz traces/vfio-iova-stress.trace.xz
 SOAK ?= 3600
+PREEMPTIONS ?= 3
+SCHEDULES ?= 500000
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test test-plain test-tsan test-asan test-model test-model-full soak lint format \
-	check-freestanding check-goals check-fresh-debian install clean help
+# every target that the list below explains
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*\#\# / { print $$1 }' $(firstword $(MAKEFILE_LIST)))
 
 build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
@@ -56,10 +58,19 @@ test-model-full: ## the larger ones: hours, and up to 8 GiB each
 	@scripts/packages.sh model
 	@MODEL_JOBS=1 scripts/model.sh full
 
+test-schedules: ## up to SCHEDULES schedules of each small scene with at most PREEMPTIONS preemptions
+	@scripts/packages.sh run test
+	@scripts/build.sh build tests/sched/explore
+	@build/tests/sched/explore --preemptions $(PREEMPTIONS) --limit $(SCHEDULES)
+
 soak: ## threads on random domains for SOAK seconds, an hour unless told
 	@scripts/packages.sh run test
 	@scripts/build.sh build tests/soak
 	@build/tests/soak $(SOAK)
+
+coverage: ## what the tests reach of the core's lines and branches
+	@scripts/packages.sh run test coverage
+	@scripts/coverage.sh
 
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint
@@ -73,10 +84,15 @@ check-freestanding: ## the core needs no libc: compile and link it alone for x86
 	@scripts/packages.sh freestanding
 	@scripts/check-freestanding.sh
 
-check-goals: ## the figures of the README hold on this machine
+check-goals: ## the sizes and counts of the README hold on this machine
 	@scripts/packages.sh run goals
 	@scripts/build.sh build ebb
 	@scripts/check-goals.sh
+
+check-times: ## the same and the times, for a quiet machine
+	@scripts/packages.sh run goals
+	@scripts/build.sh build ebb
+	@scripts/check-goals.sh --times
 
 check-fresh-debian: ## `make run` and `make test` of the last commit, in a fresh Debian 12
 	@scripts/packages.sh fresh

@@ -5,10 +5,11 @@
 # What the README promises, as ratios and sizes within one run on this machine:
 #  - a sweep of 1 TiB leaves the root table behind with deferred and rwlock, all leaf tables (2 GiB)
 #    with none;
-#  - such a sweep takes deferred at most a quarter of the time of none, and no longer than rwlock;
 #  - replayed traces: none holds what the kernel held when the trace was recorded; deferred keeps
 #    within its bound, and where the kernel refills one table again and again it hardly ever frees
 #    one.
+# Times are measured and printed, but pass or fail nothing: other work on the machine decides them
+# too. `--times` judges them, for a quiet machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/lib.sh
@@ -32,14 +33,19 @@ sweep() {
 	test "$(wc -l <"$out/stress.json")" -eq 3
 }
 
-# On a shared machine other work only ever adds time, and may more than double it: the best of nine
-# runs of each policy, in turn, a quarter of the size.
+# Other work only ever adds time, and may more than double it: the best of some runs of each policy,
+# in turn, a quarter of the size.
 times() {
-	for _ in {1..9}; do
+	for _ in $(seq "$1"); do
 		build/ebb stress --json -s 0.25
-	done >"$out/stress-9.json"
+	done >"$out/stress-times.json"
 	jq -cs 'group_by(.policy) | .[] | sort_by(.ns_per_pair) | .[0]' \
-		"$out/stress-9.json" >"$out/best.json"
+		"$out/stress-times.json" >"$out/best.json"
+}
+
+ratio() {
+	jq -rs "map({ (.policy): .ns_per_pair }) | add | .deferred / .$1 * 1000 | round / 1000" \
+		"$out/best.json"
 }
 
 replay() {
@@ -63,11 +69,17 @@ check "1 TiB sweep: rwlock leaves the root" holds "$out/stress.json" \
 	'.rwlock.final_table_bytes == table'
 check "1 TiB sweep: none leaves 2 GiB" holds "$out/stress.json" \
 	'.none.final_table_bytes / 1073741824 | 2 <= . and . <= 2.02'
-check "256 GiB sweep, nine times" times
-check "sweep: deferred takes at most 1/4 of none" holds "$out/best.json" \
-	'.deferred.ns_per_pair <= .none.ns_per_pair / 4'
-check "sweep: deferred takes no longer than rwlock" holds "$out/best.json" \
-	'.deferred.ns_per_pair <= .rwlock.ns_per_pair'
+if [ "${1-}" = --times ]; then
+	check "256 GiB sweep, nine times" times 9
+	check "sweep: deferred takes at most 1/4 of none" holds "$out/best.json" \
+		'.deferred.ns_per_pair <= .none.ns_per_pair / 4'
+	check "sweep: deferred takes no longer than rwlock" holds "$out/best.json" \
+		'.deferred.ns_per_pair <= .rwlock.ns_per_pair'
+else
+	times 3
+	measured="measured: deferred is $(ratio none) of none, $(ratio rwlock) of rwlock"
+	skip "sweep" "times are judged by \`make check-times\` only; $measured"
+fi
 
 for meta in traces/*.meta; do
 	name=$(basename "$meta" .meta)

@@ -5,8 +5,8 @@
 # Runs the cases of a set in model/cases.txt, two at a time, and compares each result with what is
 # expected. A case that ends for want of memory, time or depth has failed, whatever was expected.
 # Usage: model.sh quick|full [PATTERN]     PATTERN: only cases whose line matches
-# Adds the results to build/model.tsv: set, name, switches, storage, expected, result, states,
-# seconds.
+# Adds the results to build/model.tsv: set, name, expected, result, states, seconds, storage,
+# switches.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -62,9 +62,8 @@ one_case() {
 	result=$(result_of "$dir/log" $status)
 	states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' "$dir/log")
 	tenths=$(((${EPOCHREALTIME/[.,]/} - start) / 100000))
-	printf '%s\t' "$set_name" "$name" "$flags" "$storage" "$expected" "$result" "${states:--}" \
-		>"$dir/result"
-	echo "$((tenths / 10)).$((tenths % 10))" >>"$dir/result"
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$set_name" "$name" "$expected" "$result" \
+		"${states:--}" "$((tenths / 10)).$((tenths % 10))" "$storage" "$flags" >"$dir/result"
 	if [ "$result" = "$expected" ]; then
 		echo "ok      $name: $result, ${states:--} states"
 		rm -f "$dir"/pan*

@@ -27,8 +27,11 @@ bool sched_cas(uint64_t *ep, uint64_t *old, uint64_t e);
 uint64_t sched_exchange(uint64_t *ep, uint64_t e);
 void sched_clear(uint64_t *ep, uint64_t bits);
 bool sched_line_is_zero(const uint64_t *line);
-/* An address that no table has. */
-struct ebb_table *sched_bad_address(uint64_t pa);
+/* Before an access to anything else that callers share. */
+void sched_shared_read(const void *p);
+void sched_shared_write(const void *p);
+/* The device accesses an entry, which it may do at any time. */
+void sched_device_access(const void *p, bool writes);
 
 static inline void ebb_hot_read_lock(void)
 {
@@ -45,13 +48,10 @@ static inline ebb_pa ebb_hot_pa(const struct ebb_table *t)
 	return EBB_PA((uintptr_t)t - (uintptr_t)sched_arena + SCHED_PA_BASE);
 }
 
+/* Of an address that no table has too: it is the access that is wrong, and is found. */
 static inline struct ebb_table *ebb_hot_va(ebb_pa pa)
 {
-	uint64_t offset = pa.v - SCHED_PA_BASE;
-
-	if (offset >= sizeof(sched_arena))
-		return sched_bad_address(pa.v);
-	return (struct ebb_table *)((char *)sched_arena + offset);
+	return (struct ebb_table *)(pa.v - SCHED_PA_BASE + (uintptr_t)sched_arena);
 }
 
 static inline struct ebb_desc *ebb_hot_desc(const struct ebb_table *t)
@@ -77,5 +77,29 @@ static inline bool ebb_hot_line_is_zero(const uint64_t *line)
 {
 	return sched_line_is_zero(line);
 }
+
+/*
+ * Accesses to what else is shared, locks, lists, candidates, are atomic built-ins in the core; those
+ * in the software IOMMU, which includes this header too, are the device's. A macro is not expanded
+ * again inside itself.
+ */
+#ifdef EBB_CORE_INTERNAL_H
+#define __atomic_load_n(p, order)	 (sched_shared_read(p), __atomic_load_n(p, order))
+#define __atomic_store_n(p, v, order)	 (sched_shared_write(p), __atomic_store_n(p, v, order))
+#define __atomic_exchange_n(p, v, order) (sched_shared_write(p), __atomic_exchange_n(p, v, order))
+#define __atomic_fetch_add(p, n, order)	 (sched_shared_write(p), __atomic_fetch_add(p, n, order))
+#define __atomic_fetch_sub(p, n, order)	 (sched_shared_write(p), __atomic_fetch_sub(p, n, order))
+#define __atomic_add_fetch(p, n, order)	 (sched_shared_write(p), __atomic_add_fetch(p, n, order))
+#define __atomic_sub_fetch(p, n, order)	 (sched_shared_write(p), __atomic_sub_fetch(p, n, order))
+#define __atomic_fetch_and(p, n, order)	 (sched_shared_write(p), __atomic_fetch_and(p, n, order))
+#define __atomic_fetch_or(p, n, order)	 (sched_shared_write(p), __atomic_fetch_or(p, n, order))
+#define __atomic_compare_exchange_n(p, old, new, weak, order, failed) \
+	(sched_shared_write(p), __atomic_compare_exchange_n(p, old, new, false, order, failed))
+#else
+#define __atomic_load_n(p, order) (sched_device_access(p, false), __atomic_load_n(p, order))
+#define __atomic_compare_exchange_n(p, old, new, weak, order, failed) \
+	(sched_device_access(p, true),                                \
+	 __atomic_compare_exchange_n(p, old, new, weak, order, failed))
+#endif
 
 #endif

@@ -187,14 +187,9 @@ static void map_without_memory(void *w)
 	sched_fail_allocation(~0u);
 }
 
-static void unmap_first_half(void *w)
+static void unmap_middle(void *w)
 {
-	world_unmap_sync(w, BASE, MIB_2 / 2);
-}
-
-static void unmap_second_half(void *w)
-{
-	world_unmap_sync(w, BASE + MIB_2 / 2, MIB_2 / 2);
+	world_unmap_sync(w, BASE + MIB_2 / 2, PAGE);
 }
 
 static void drop_second(struct world *w)
@@ -202,9 +197,15 @@ static void drop_second(struct world *w)
 	unmap_second(w);
 }
 
-static void drop_second_half(struct world *w)
+static void drop_all_but_first(struct world *w)
 {
-	unmap_second_half(w);
+	world_unmap_sync(w, BASE + PAGE, MIB_2 - PAGE);
+}
+
+static void drop_all_but_first_and_middle(struct world *w)
+{
+	world_unmap_sync(w, BASE + PAGE, MIB_2 / 2 - PAGE);
+	world_unmap_sync(w, BASE + MIB_2 / 2 + PAGE, MIB_2 / 2 - PAGE);
 }
 
 static int see(void *arg, const struct ebb_visit *v)
@@ -357,11 +358,12 @@ const struct scenario scenarios[] = {
 	  CALLERS(2),
 	  NULL,
 	  { use_same_line, use_other_line },
-	  BATCH(0) },
+	  BATCH(64) },
 	{ "two callers split one leaf",
 	  CALLERS(2),
 	  a_large_leaf,
-	  { unmap_first_half, unmap_second_half },
+	  { unmap_first, unmap_middle },
+	  drop_all_but_first_and_middle,
 	  BATCH(64),
 	  SPLIT },
 	{ "one looks around while a table goes",
@@ -399,7 +401,7 @@ const struct scenario scenarios[] = {
 	  CALLERS(2),
 	  NULL,
 	  { use_same_line, use_other_line },
-	  BATCH(0),
+	  BATCH(64),
 	  FLAGS(HARD) },
 	{ "hard device: the owner of a whole span",
 	  CALLERS(2),
@@ -411,7 +413,8 @@ const struct scenario scenarios[] = {
 	{ "hard device: two callers split one leaf",
 	  CALLERS(2),
 	  a_large_leaf,
-	  { unmap_first_half, unmap_second_half },
+	  { unmap_first, unmap_middle },
+	  drop_all_but_first_and_middle,
 	  BATCH(64),
 	  SPLIT,
 	  FLAGS(HARD) },
@@ -432,11 +435,11 @@ const struct scenario scenarios[] = {
 	  NULL,
 	  { use_same_line, use_other_line },
 	  POLICY(EBB_NONE) },
-	{ "policy none: the owner of a whole span and a walk",
+	{ "policy none: a leaf is split under a walk",
 	  CALLERS(2),
 	  a_large_leaf,
-	  { unmap_first_half, look_around },
-	  .teardown = drop_second_half,
+	  { unmap_first, look_around },
+	  drop_all_but_first,
 	  POLICY(EBB_NONE),
 	  SPLIT },
 };

@@ -19,11 +19,25 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#define STACK_SIZE  (256u << 10)
-#define BUFFER	    1024u
-#define POINTS_MAX  200000u
-#define LINES	    (SCHED_TABLES * (EBB_TABLE_ENTRIES / 8))
-#define LINE_OF(ep) ((unsigned)(((uintptr_t)(ep) - (uintptr_t)sched_arena) / 64))
+#define STACK_SIZE (256u << 10)
+#define BUFFER	   1024u
+#define POINTS_MAX 200000u
+#define LINES	   (SCHED_TABLES * (EBB_TABLE_ENTRIES / 8)) /* cells: first the arena's lines... */
+#define CELLS	   (LINES + 8192u) /* ...then the words of what else is watched */
+#define REGIONS	   2u
+#define NO_CELL	   CELLS
+
+/* cell: who has read, and written, it in this run */
+#define READER(n)  (1u << (n))
+#define WRITER(n)  (16u << (n))
+#define READERS(x) ((x)&15u)
+#define WRITERS(x) ((x) >> 4)
+
+enum { /* what is known of a cell */
+	PRIVATE,
+	SHARED,
+	IGNORED,
+};
 
 enum why { /* a caller cannot go on */
 	WHY_NOT,
@@ -68,10 +82,17 @@ static struct {
 	unsigned nfree, out, fail_in;
 	unsigned short free[SCHED_TABLES];
 
+	unsigned nregions, ncells; /* watched; cells in use */
+	struct region {
+		uintptr_t start;
+		size_t len;
+		unsigned cell;
+	} regions[REGIONS];
+
 	bool learnt;
-	unsigned char shared[LINES], readers[LINES], writers[LINES];
+	unsigned char cell[CELLS], users[CELLS];
 	unsigned ntouched;
-	unsigned touched[LINES];
+	unsigned touched[CELLS];
 } s = { .current = SCHED_NOBODY, .fail_in = ~0u };
 
 unsigned sched_current(void)
@@ -128,22 +149,23 @@ static void caller_main(void)
 	to_scheduler(true);
 }
 
-static void caller_start(unsigned n)
+static void stack_alloc(struct caller *c)
 {
-	struct caller *c = &s.callers[n];
-	char *stack = c->stack;
-
-	if (!stack)
-		stack = malloc(STACK_SIZE);
-	if (!stack)
+	if (!c->stack)
+		c->stack = malloc(STACK_SIZE); /* kept for all runs */
+	if (!c->stack)
 		abort();
-	c->stack = stack;
+}
+
+static void caller_start(struct caller *c)
+{
+	stack_alloc(c);
 	c->why = WHY_NOT;
 	c->nesting = c->waits_for = c->pending = 0;
 	c->sections = 0;
 	c->fake_stack = NULL;
 	getcontext(&c->context);
-	c->context.uc_stack.ss_sp = stack;
+	c->context.uc_stack.ss_sp = c->stack;
 	c->context.uc_stack.ss_size = STACK_SIZE;
 	c->context.uc_link = NULL;
 	makecontext(&c->context, caller_main, 0);
@@ -205,18 +227,22 @@ static unsigned who_is_able_now(void)
 	return who_is_able() | (device_is_wanted() ? 1u << SCHED_DEVICE : 0);
 }
 
-static void tick(const char *what, uint64_t a, uint64_t b)
+static void print_tick(const char *what, uint64_t a, uint64_t b)
 {
-	if (s.run && s.current != SCHED_NOBODY)
-		s.run->ticks++;
-	if (!s.run || !s.run->trace || s.current == SCHED_NOBODY)
-		return;
 	fprintf(stderr, "  %5" PRIu64 "  caller %u  %s", s.run->ticks, s.current, what);
 	if (a)
 		fprintf(stderr, " %#" PRIx64, a);
 	if (b)
 		fprintf(stderr, ": %#" PRIx64, b);
 	fprintf(stderr, "\n");
+}
+
+/* Something that the running caller does. */
+static void tick(const char *what, uint64_t a, uint64_t b)
+{
+	s.run->ticks++;
+	if (s.run->trace)
+		print_tick(what, a, b);
 }
 
 /* The caller goes on when the scheduler says so, and no earlier than `why` allows. */
@@ -276,7 +302,7 @@ enum sched_end sched_run(struct sched_run *run)
 	run->failure = NULL;
 	run->points = run->ticks = 0;
 	for (unsigned n = 0; n < run->callers; n++)
-		caller_start(n);
+		caller_start(&s.callers[n]);
 	while (step(run))
 		;
 	for (unsigned n = 0; n < run->callers && run->end == SCHED_DONE; n++)
@@ -304,11 +330,8 @@ void sched_pause(void)
 	interrupt(WHY_OTHERS);
 }
 
-void sched_wait_for_device(void *unused)
+void sched_wait_for_device(void)
 {
-	(void)unused;
-	if (s.current == SCHED_NOBODY)
-		return;
 	tick("waits for the device", 0, 0);
 	interrupt(WHY_DEVICE);
 }
@@ -329,17 +352,18 @@ void sched_fail(const char *failure)
 
 /* ---- what is shared ---- */
 
-static void touch(const void *ep, bool writes)
+static void touch(unsigned cell, bool writes)
 {
-	unsigned line = LINE_OF(ep), who = 1u << s.current;
+	unsigned me = READER(s.current) | (writes ? WRITER(s.current) : 0), users = s.users[cell];
 
-	if (!s.readers[line])
-		s.touched[s.ntouched++] = line;
-	s.readers[line] |= (unsigned char)who;
-	if (writes)
-		s.writers[line] |= (unsigned char)who;
-	if (!s.shared[line] && s.writers[line] && (s.readers[line] & (s.readers[line] - 1))) {
-		s.shared[line] = 1;
+	if (s.cell[cell] != PRIVATE || (users & me) == me)
+		return;
+	if (!users)
+		s.touched[s.ntouched++] = cell;
+	users |= me;
+	s.users[cell] = (unsigned char)users;
+	if (WRITERS(users) && (READERS(users) & (READERS(users) - 1))) {
+		s.cell[cell] = SHARED;
 		s.learnt = true;
 	}
 }
@@ -352,14 +376,78 @@ bool sched_learnt(void)
 	return learnt;
 }
 
-/* Before an access. */
+static unsigned cell_of(const void *p)
+{
+	for (unsigned i = 0; i < s.nregions; i++) {
+		uintptr_t offset = (uintptr_t)p - s.regions[i].start;
+
+		if (offset < s.regions[i].len)
+			return s.regions[i].cell + (unsigned)(offset / 8);
+	}
+	return NO_CELL;
+}
+
+void sched_watch(const void *start, size_t len)
+{
+	if (s.nregions == REGIONS || LINES + s.ncells + len / 8 + 1 > CELLS)
+		abort();
+	s.regions[s.nregions++] = (struct region){ (uintptr_t)start, len, LINES + s.ncells };
+	s.ncells += (unsigned)(len / 8 + 1);
+}
+
+void sched_ignore(const void *word)
+{
+	s.cell[cell_of(word)] = IGNORED;
+}
+
+static void shared_point(const char *what, const void *p, bool writes)
+{
+	unsigned cell = cell_of(p);
+
+	if (cell == NO_CELL || s.cell[cell] == IGNORED)
+		return;
+	touch(cell, writes);
+	tick(what, cell, 0);
+	if (writes)
+		sched_fence(); /* stores before it do not stay behind */
+	if (s.cell[cell] == SHARED || s.run->everywhere)
+		interrupt(WHY_NOT);
+}
+
+void sched_shared_read(const void *p)
+{
+	if (s.current != SCHED_NOBODY)
+		shared_point("reads cell", p, false);
+}
+
+void sched_shared_write(const void *p)
+{
+	if (s.current != SCHED_NOBODY)
+		shared_point("writes cell", p, true);
+}
+
+/* No point: DMA is at once. But stores that it can come between are shared. */
+void sched_device_access(const void *p, bool writes)
+{
+	uintptr_t offset = (uintptr_t)p - (uintptr_t)sched_arena;
+
+	if (s.current != SCHED_NOBODY && offset < sizeof(sched_arena))
+		touch((unsigned)(offset / 64), writes);
+}
+
+/* Before an access to an entry. */
 static void access_point(const char *what, const uint64_t *ep, bool writes)
 {
+	uintptr_t offset = (uintptr_t)ep - (uintptr_t)sched_arena;
+	unsigned line = (unsigned)(offset / 64);
+
+	if (offset >= sizeof(sched_arena))
+		sched_fail("an access to a table at an address that no table has");
 	if (s.current == SCHED_NOBODY)
 		return;
-	touch(ep, writes);
-	tick(what, (uintptr_t)ep - (uintptr_t)sched_arena + SCHED_PA_BASE, *ep);
-	if (s.shared[LINE_OF(ep)] || s.run->everywhere)
+	touch(line, writes);
+	tick(what, offset + SCHED_PA_BASE, *ep);
+	if (s.cell[line] == SHARED || s.run->everywhere)
 		interrupt(WHY_NOT);
 }
 
@@ -387,9 +475,9 @@ void sched_fence(void)
 /* What the caller's own loads see. */
 static uint64_t value_of(const uint64_t *ep)
 {
-	const struct caller *c = self();
+	const struct caller *c = s.current == SCHED_NOBODY ? NULL : self();
 
-	for (unsigned i = c->pending; i-- > 0;)
+	for (unsigned i = c ? c->pending : 0; i-- > 0;)
 		if (c->buffer[i].ep == ep)
 			return c->buffer[i].e;
 	return *ep;
@@ -397,8 +485,6 @@ static uint64_t value_of(const uint64_t *ep)
 
 uint64_t sched_load(const uint64_t *ep)
 {
-	if (s.current == SCHED_NOBODY)
-		return *ep;
 	access_point("loads", ep, false);
 	return value_of(ep);
 }
@@ -454,15 +540,8 @@ bool sched_line_is_zero(const uint64_t *line)
 
 	access_point("scans the line at", line, false);
 	for (unsigned i = 0; i < 8; i++)
-		any |= s.current == SCHED_NOBODY ? line[i] : value_of(&line[i]);
+		any |= value_of(&line[i]);
 	return any == 0;
-}
-
-struct ebb_table *sched_bad_address(uint64_t pa)
-{
-	(void)pa;
-	sched_fail("an entry refers to an address that no table has");
-	abort();
 }
 
 /* ---- read sections and grace periods ---- */
@@ -527,7 +606,8 @@ static struct ebb_table *alloc_table(void *ctx, int node)
 	n = s.nfree ? s.free[--s.nfree] : s.used++;
 	s.out++;
 	t = (struct ebb_table *)(void *)&sched_arena[n];
-	tick("was given", ebb_hot_pa(t).v, 0);
+	if (s.current != SCHED_NOBODY)
+		tick("was given", ebb_hot_pa(t).v, 0);
 	return t;
 }
 
@@ -584,11 +664,11 @@ void sched_fail_allocation(unsigned n)
 	s.fail_in = n;
 }
 
-void sched_clear_arena(void)
+void sched_begin(void)
 {
 	memset(sched_arena, 0, s.used * sizeof(sched_arena[0]));
 	for (unsigned i = 0; i < s.ntouched; i++)
-		s.readers[s.touched[i]] = s.writers[s.touched[i]] = 0;
+		s.users[s.touched[i]] = 0;
 	s.ntouched = 0;
 	s.used = s.nfree = s.out = 0;
 	s.fail_in = ~0u;
@@ -596,7 +676,8 @@ void sched_clear_arena(void)
 
 void sched_reset(void)
 {
-	sched_clear_arena();
-	memset(s.shared, 0, sizeof(s.shared));
+	sched_begin();
+	memset(s.cell, 0, sizeof(s.cell));
+	s.nregions = s.ncells = 0;
 	s.learnt = false;
 }

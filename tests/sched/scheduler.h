@@ -4,23 +4,26 @@
 #define EBB_TESTS_SCHED_H
 /*
  * A deterministic scheduler for the real core. Callers are coroutines of one thread. They can be
- * interrupted at points, and nowhere else: before each access to an entry, at both ends of a read
- * section, and at each call of the platform. At a point with more than one way to go on the
- * scheduler asks a function, so that a run is its answers, and the same answers are the same run.
+ * interrupted at points, and nowhere else: before each access to an entry and to what else callers
+ * share, at both ends of a read section, and at each call of the platform. At a point with more
+ * than one way to go on the scheduler asks a function, so that a run is its answers, and the same
+ * answers are the same run.
  *
- * Points that cannot matter are left out. A line of a table that one caller alone touches, or that
- * nobody writes, is no place to interrupt: going on to the next point and being interrupted there
- * leads to the same states. Which lines are shared is not known beforehand. Each run notes what
- * each caller touches; if two touched a line that was not taken for shared, and one of them wrote,
- * sched_learnt() says so, and the search has to begin anew (the set only grows).
+ * Points that cannot matter are left out. A word that one caller alone touches, or that nobody
+ * writes, is no place to interrupt: going on to the next point and being interrupted there leads to
+ * the same states. Which are shared is not known beforehand. Each run notes what each caller
+ * touches; if two touched something that was not taken for shared, and one of them wrote,
+ * sched_learnt() says so, and the search has to begin anew (the set only grows). Of tables the unit
+ * is the line. What no decision is taken on, statistics, needs no point: sched_ignore().
  *
  * Grace periods are exact: one ends when the read sections that were open when it began have ended.
  *
- * Memory is sequentially consistent, or, if asked, a caller's plain stores wait in its store buffer
- * as long as total store order allows: until its own next atomic read-modify-write, invalidation or
- * grace period, the beginning or end of anybody's grace period (liburcu's membarrier), or
- * sched_fence(). Its own loads see them. With the two extremes, at once and as late as possible,
- * both sides of each store-load race are taken; what lies between is left to the models.
+ * Memory is sequentially consistent, or, if asked, a caller's plain stores to entries wait in its
+ * store buffer as long as total store order allows: until its own next atomic read-modify-write,
+ * invalidation or grace period, or store to what is watched, the beginning or end of anybody's
+ * grace period (liburcu's membarrier), or sched_fence(). Its own loads see them. With the two
+ * extremes, at once and as late as possible, both sides of each store-load race are taken; what
+ * lies between is left to the models.
  */
 #include "ebb.h"
 
@@ -58,10 +61,14 @@ struct sched_run {
 	uint64_t ticks;
 };
 
-/* An empty arena, no shared lines. */
+/* Forgets what is shared, and what is watched. */
 void sched_reset(void);
-/* All tables free and no caller known; what is shared stays known. */
-void sched_clear_arena(void);
+/* Memory that the core accesses by atomic built-ins. */
+void sched_watch(const void *start, size_t len);
+/* Never mind this word of it: statistics. */
+void sched_ignore(const void *word);
+/* Before each run: all tables are free, and no caller has touched anything. */
+void sched_begin(void);
 enum sched_end sched_run(struct sched_run *run);
 /* Lines were shared that were not known to be, since the last call. */
 bool sched_learnt(void);
@@ -78,8 +85,8 @@ void sched_fail_allocation(unsigned n);
 unsigned sched_current(void);
 /* A point of the test's own. */
 void sched_point(const char *what);
-/* Waits for an invalidation to make progress: soft_config.wait. */
-void sched_wait_for_device(void *unused);
+/* Waits until the device has completed an invalidation. */
+void sched_wait_for_device(void);
 /* Empties the caller's store buffer, as telling a device to begin does. */
 void sched_fence(void);
 /* Ends the run. Does not return if called from a caller. */

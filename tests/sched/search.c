@@ -160,7 +160,7 @@ static void write_schedule(struct search *search)
 
 void search_run(struct search *search)
 {
-	sched_reset();
+	world_reset(&world);
 	s.search = search;
 	s.n = 0;
 	search->schedules = search->points_most = 0;
@@ -208,7 +208,7 @@ const char *search_replay(struct search *search, const char *schedule)
 {
 	struct sched_run run = { .choose = choose_as_written, .everywhere = true, .trace = true };
 
-	sched_reset();
+	world_reset(&world);
 	s.search = search;
 	s.replay = schedule;
 	return run_once(&run);

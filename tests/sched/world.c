@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <ebb_hot.h>
 #include "world.h"
 
 static char text[4608]; /* of the first fault of a run */
@@ -28,6 +29,17 @@ static void check_device(struct world *w)
 		sched_fail(text);
 }
 
+/* A caller whose invalidation is not complete. Outside of a run nobody else would complete it. */
+static void wait_for_device(void *arg)
+{
+	struct world *w = arg;
+
+	if (sched_current() == SCHED_NOBODY)
+		soft_step(w->device);
+	else
+		sched_wait_for_device();
+}
+
 static unsigned own(void)
 {
 	return sched_current() == SCHED_NOBODY ? SCHED_CALLERS : sched_current();
@@ -40,6 +52,17 @@ struct ebb_gather *world_gather(struct world *w)
 
 /* ---- life ---- */
 
+void world_reset(struct world *w)
+{
+	sched_reset();
+	sched_watch(w, sizeof(*w));
+	sched_watch(sched_descs, sizeof(sched_descs));
+	/* Tables held and pooled: statistics, and limits that no scene comes near. */
+	sched_ignore(&w->domain.held);
+	sched_ignore(&w->domain.held_peak);
+	sched_ignore(&w->domain.pooled);
+}
+
 void world_open(struct world *w, const struct ebb_config *config, unsigned callers)
 {
 	struct ebb_platform inner = sched_platform(), platform;
@@ -48,14 +71,15 @@ void world_open(struct world *w, const struct ebb_config *config, unsigned calle
 		.levels = config->levels,
 		.flags = config->flags,
 		.completion = SOFT_STEPS,
-		.wait = sched_wait_for_device,
+		.wait = wait_for_device,
 		.on_fault = on_fault,
+		.arg = w,
 		.unlinks_first = config->policy == EBB_RWLOCK,
 	};
 
 	memset(w, 0, sizeof(*w));
 	text[0] = '\0';
-	sched_clear_arena();
+	sched_begin();
 	w->config = *config;
 	w->aperture = 1ull << (12 + 9 * config->levels);
 	w->device = soft_create(&inner, &soft);

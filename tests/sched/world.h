@@ -31,6 +31,8 @@ struct world {
 	uint64_t aperture;
 };
 
+/* Once, before the first run in w: what is shared is not known. */
+void world_reset(struct world *w);
 /* An empty domain with a gather for each of `callers`, and one besides. Clears the arena. */
 void world_open(struct world *w, const struct ebb_config *config, unsigned callers);
 /*
