@@ -312,6 +312,21 @@ enum sched_end sched_run(struct sched_run *run)
 	return run->end;
 }
 
+const char *sched_end_text(const struct sched_run *run)
+{
+	switch (run->end) {
+	case SCHED_DONE:
+		return NULL;
+	case SCHED_FAILED:
+		return run->failure;
+	case SCHED_STUCK:
+		return "no caller can go on";
+	case SCHED_ENDLESS:
+		break;
+	}
+	return "callers wait for each other without end";
+}
+
 void sched_point(const char *what)
 {
 	if (s.current == SCHED_NOBODY)
