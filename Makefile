@@ -12,11 +12,13 @@ TRACES ?= traces/nvme-randread.trace.xz traces/vfio-iova-stress.trace.xz
 SOAK ?= 3600
 PREEMPTIONS ?= 3
 SCHEDULES ?= 500000
+FUZZ ?= 600
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test test-plain test-tsan test-asan test-schedules soak lint format check-freestanding check-goals \
+.PHONY: build run test test-plain test-tsan test-asan test-schedules soak fuzz \
+	fuzz-afl lint format check-freestanding check-goals \
 	check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
@@ -59,6 +61,14 @@ soak: ## threads on random domains for SOAK seconds, an hour unless told
 	@scripts/packages.sh run test
 	@scripts/build.sh build tests/soak
 	@build/tests/soak $(SOAK)
+
+fuzz: ## fuzz the core, then the readers of traces, each for FUZZ seconds, with libFuzzer
+	@scripts/packages.sh run test fuzz
+	@scripts/fuzz.sh $(FUZZ) core trace
+
+fuzz-afl: ## the same with AFL++
+	@scripts/packages.sh run test fuzz-afl
+	@scripts/fuzz.sh --afl $(FUZZ) core trace
 
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint
