@@ -12,6 +12,7 @@ TRACES ?= traces/nvme-randread.trace.xz traces/vfio-iova-stress.trace.xz
 SOAK ?= 3600
 PREEMPTIONS ?= 3
 SCHEDULES ?= 500000
+FUZZ ?= 600
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
@@ -71,6 +72,14 @@ soak: ## threads on random domains for SOAK seconds, an hour unless told
 coverage: ## what the tests reach of the core's lines and branches
 	@scripts/packages.sh run test coverage
 	@scripts/coverage.sh
+
+fuzz: ## fuzz the core, then the readers of traces, each for FUZZ seconds, with libFuzzer
+	@scripts/packages.sh run test fuzz
+	@scripts/fuzz.sh $(FUZZ) core trace
+
+fuzz-afl: ## the same with AFL++
+	@scripts/packages.sh run test fuzz-afl
+	@scripts/fuzz.sh --afl $(FUZZ) core trace
 
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint

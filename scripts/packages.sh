@@ -23,6 +23,8 @@ packages_of() {
 	freestanding) echo gcc clang binutils gcc-aarch64-linux-gnu binutils-aarch64-linux-gnu ;;
 	goals) echo jq ;;
 	compilers) echo gcc-11 clang-13 ;;
+	fuzz) echo clang "libclang-rt-14-dev|libfuzzer-14-dev" ;; # its clang is Debian 12's
+	fuzz-afl) echo "afl++" ;;
 	fresh) echo debootstrap git ;;
 	*)
 		echo "packages.sh: unknown task '$1'" >&2
