@@ -10,12 +10,13 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 TRACES ?= traces/nvme-randread.trace.xz traces/vfio-iova-stress.trace.xz
 SOAK ?= 3600
+BENCH ?=
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding check-goals \
-	check-fresh-debian install clean help
+	bench bench-instructions check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
@@ -69,6 +70,17 @@ check-goals: ## the figures of the README hold on this machine
 	@scripts/packages.sh run goals
 	@scripts/build.sh build ebb
 	@scripts/check-goals.sh
+
+bench: ## what a map and an unmap cost, under each policy; drawn in build/bench.svg
+	@scripts/packages.sh run
+	@scripts/build.sh build ebb
+	@build/ebb bench $(BENCH) --plot build/bench.svg \
+		$(addprefix --instructions ,$(wildcard build/instructions.json))
+
+bench-instructions: ## count the instructions of a pair under callgrind, for `make bench` to show
+	@scripts/packages.sh run bench
+	@scripts/build.sh build ebb
+	@scripts/bench-instructions.sh build/instructions.json
 
 check-fresh-debian: ## `make run` and `make test` of the last commit, in a fresh Debian 12
 	@scripts/packages.sh fresh

@@ -3,7 +3,8 @@
 # Copyright (c) 2026 The Ebb authors
 #
 # Installs the Debian packages that a task needs and that are missing.
-# Usage: packages.sh TASK...     tasks: run test lint freestanding goals compilers fresh
+# Usage: packages.sh TASK...     tasks: run test lint freestanding goals bench
+#                              compilers fresh
 # Nothing is called but dpkg-query when nothing is missing.
 set -euo pipefail
 
@@ -20,6 +21,7 @@ packages_of() {
 	lint) echo clang clang-format clang-tidy cppcheck shellcheck mandoc ;;
 	freestanding) echo gcc clang binutils gcc-aarch64-linux-gnu binutils-aarch64-linux-gnu ;;
 	goals) echo jq ;;
+	bench) echo jq valgrind ;;
 	compilers) echo gcc-11 clang-13 ;;
 	fresh) echo debootstrap git ;;
 	*)

@@ -21,6 +21,7 @@ struct bench {
 	unsigned rounds, pairs; /* pairs: 0: as the pattern says */
 	const char *peers[BENCH_ENGINES_MAX - EBB_POLICIES];
 	unsigned npeers;
+	bool realtime;
 	const char *plot, *instructions;
 };
 
@@ -44,6 +45,7 @@ static int run_cell(struct run *run, const struct bench_pattern *pattern, unsign
 		.threads = threads,
 		.pairs = bench->pairs != 0 ? bench->pairs : pattern->pairs,
 		.rounds = bench->rounds,
+		.realtime = bench->realtime,
 		.pages = run->pages,
 	};
 	struct bench_result *results = calloc(run->nengines, sizeof(*results));
@@ -110,12 +112,23 @@ static int run_all(struct run *run, struct plot *plot)
 	return status;
 }
 
+/* Tries it, and goes back. */
+static bool may_be_realtime(void)
+{
+	const struct sched_param first = { .sched_priority = 1 }, none = { 0 };
+
+	return sched_setscheduler(0, SCHED_FIFO, &first) == 0 &&
+	       sched_setscheduler(0, SCHED_OTHER, &none) == 0;
+}
+
 static int run(const struct bench *bench)
 {
 	struct run run = { .bench = bench, .report.json = bench->common.json };
 	struct plot plot;
 	int status;
 
+	if (bench->realtime && !may_be_realtime())
+		return tool_fail("--realtime: no permission to set a real-time priority");
 	if (bench->plot != NULL) {
 		status = plot_open(&plot, bench->plot);
 		if (status != TOOL_OK)
@@ -154,6 +167,17 @@ static void parse_threads(struct bench *bench, char *list, const struct argp_sta
 		argp_error(state, "--threads takes numbers from 1 to %u", BENCH_THREADS_MAX);
 }
 
+/* A name stands for all patterns that have it, NAME:SIZE for one. */
+static bool is_named(const struct bench_pattern *pattern, const char *word)
+{
+	size_t length = strlen(pattern->name);
+
+	if (strncmp(word, pattern->name, length) != 0)
+		return false;
+	return word[length] == '\0' ||
+	       (word[length] == ':' && strcmp(word + length + 1, pattern->size) == 0);
+}
+
 static void parse_patterns(struct bench *bench, char *list, const struct argp_state *state)
 {
 	char *rest = NULL;
@@ -163,12 +187,11 @@ static void parse_patterns(struct bench *bench, char *list, const struct argp_st
 		bool found = false;
 
 		for (unsigned p = 0; p < BENCH_PATTERNS; p++) {
-			if (strcmp(word, bench_patterns[p].name) == 0)
+			if (is_named(&bench_patterns[p], word))
 				bench->patterns[p] = found = true;
 		}
 		if (!found)
-			argp_error(state, "unknown pattern '%s'; 'ebb bench --help' lists them",
-				   word);
+			argp_error(state, "unknown pattern '%s'", word);
 		any = true;
 	}
 	if (!any)
@@ -190,7 +213,7 @@ static void default_threads(struct bench *bench)
 		tool_warn("there is one CPU: nothing is measured with several threads");
 }
 
-static void finish_options(struct bench *bench)
+static void finish_options(struct bench *bench, const struct argp_state *state)
 {
 	bool any = false;
 
@@ -200,6 +223,8 @@ static void finish_options(struct bench *bench)
 		bench->patterns[p] = true;
 	if (bench->nthreads == 0)
 		default_threads(bench);
+	if (bench->common.policies == 0 && bench->npeers == 0)
+		argp_error(state, "--peers-only, and there is no --peer");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -224,6 +249,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "too many peers");
 		bench->peers[bench->npeers++] = arg;
 		return 0;
+	case OPTION_REALTIME:
+		bench->realtime = true;
+		return 0;
+	case OPTION_PEERS_ONLY:
+		bench->common.policies = 0;
+		return 0;
 	case OPTION_INSTRUCTIONS:
 		bench->instructions = arg;
 		return 0;
@@ -236,7 +267,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "unexpected argument '%s'", arg);
 		return 0;
 	case ARGP_KEY_END:
-		finish_options(bench);
+		finish_options(bench, state);
 		return 0;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &bench->common;
@@ -257,6 +288,9 @@ int bench_main(int argc, char **argv)
 		  "pairs of each thread in a round (depends on the pattern)", 0 },
 		{ "peer", OPTION_PEER, "FILE.so", 0,
 		  "another implementation to compare with; may be repeated", 0 },
+		{ "realtime", OPTION_REALTIME, NULL, 0,
+		  "keep other programs off the CPUs while a cell is measured (as root)", 0 },
+		{ "peers-only", OPTION_PEERS_ONLY, NULL, 0, "leave the policies out", 0 },
 		{ "instructions", OPTION_INSTRUCTIONS, "FILE", 0,
 		  "counted before, for where they cannot be counted now", 0 },
 		{ "plot", OPTION_PLOT, "FILE", 0, "draw the times (.svg, .png)", 0 },

@@ -78,6 +78,7 @@ struct bench_cell {
 	const struct bench_engine *const *engines;
 	unsigned nengines;
 	unsigned threads, pairs, rounds;
+	bool realtime; /* the threads ask for a real-time priority */
 	struct bench_pages *pages;
 };
 

@@ -260,8 +260,7 @@ static void write_data(const struct bench_report *report, FILE *script, unsigned
 
 static void write_panel(const struct bench_report *report, FILE *script, unsigned threads)
 {
-	fprintf(script, "set ylabel 'ns per pair, %u thread%s (logarithmic)'\nplot ", threads,
-		threads == 1 ? "" : "s");
+	fprintf(script, "set title '%u thread%s'\nplot ", threads, threads == 1 ? "" : "s");
 	for (unsigned e = 0; e < report->nengines; e++)
 		fprintf(script, "%s$threads%u using %u:xtic(1) title '%s' lc rgb '%s'",
 			e == 0 ? "" : ", ", threads, e + 2, report->engines[e]->name, colour(e));
@@ -282,14 +281,14 @@ void bench_report_plot(const struct bench_report *report, struct plot *plot)
 			write_data(report, plot->script, threads);
 		}
 	}
-	plot_start(plot, "a pair of map and unmap: the least time of all rounds",
+	plot_start(plot, "ns per pair of map and unmap: the least of all rounds",
 		   60 + PANEL_HEIGHT * n);
 	fprintf(plot->script,
 		"set logscale y\nset style data histogram\nset style histogram clustered gap 1\n"
 		"set style fill solid\nset boxwidth 0.9\nset xtics rotate by -30\n"
 		"set grid ytics lc rgb '#e4e4e4' lt 1\n"
-		"set key outside top center horizontal\nset format y '%%.12g'\n"
-		"set multiplot layout %u,1 margins 0.09,0.98,0.12,0.88 spacing 0,0.14\n",
+		"set key inside top left horizontal\nset format y '%%.12g'\n"
+		"set multiplot layout %u,1 margins 0.09,0.98,0.09,0.88 spacing 0,0.14\n",
 		n);
 	for (unsigned i = 0; i < n; i++) {
 		write_panel(report, plot->script, counts[i]);

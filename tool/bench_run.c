@@ -38,6 +38,7 @@ struct crew {
 	unsigned slices, slice_pairs;
 	_Alignas(64) atomic_uint waiting; /* threads at the barrier... */
 	_Alignas(64) atomic_uint passed; /* ...which have met there so often */
+	_Alignas(64) atomic_uint awake; /* counts them once more behind it */
 	_Alignas(64) atomic_int error; /* one of those that have happened */
 	_Alignas(64) atomic_int go; /* 1: all threads have come; -1: one has not, so leave */
 };
@@ -47,6 +48,7 @@ struct worker {
 	pthread_t thread;
 	unsigned number;
 	int cpu, counter;
+	bool warming_up;
 	struct slice slices[BENCH_SLICES];
 };
 
@@ -67,6 +69,17 @@ static void meet(struct crew *crew)
 		else
 			sched_yield();
 	}
+}
+
+/*
+ * As meet(), for threads that have just met: leaves nobody behind for as long as it takes to be
+ * scheduled again.
+ */
+static void meet_awake(struct crew *crew)
+{
+	atomic_fetch_add(&crew->awake, 1);
+	while (atomic_load(&crew->awake) % crew->cell->threads != 0)
+		caa_cpu_relax();
 }
 
 /* The n-th of the CPUs that this process may use. */
@@ -126,9 +139,11 @@ static void measure(struct worker *worker, struct bench_walk *walk, struct slice
 
 	meet(worker->crew);
 	getrusage(RUSAGE_THREAD, &before);
+	meet_awake(worker->crew);
 	instructions = bench_counter_read(worker->counter);
 	slice->started = now();
-	error = bench_measured(walk, worker->crew->slice_pairs);
+	error = worker->warming_up ? bench_walk_pairs(walk, worker->crew->slice_pairs) :
+				     bench_measured(walk, worker->crew->slice_pairs);
 	slice->ended = now();
 	slice->instructions = bench_counter_read(worker->counter) - instructions;
 	getrusage(RUSAGE_THREAD, &after);
@@ -242,6 +257,8 @@ static void run_chunk(struct worker *worker, unsigned e, unsigned round)
 	struct crew *crew = worker->crew;
 	const struct bench_engine *engine = crew->cell->engines[e];
 
+	/* Round 0 is for the allocator, the caches, the branch predictor. */
+	worker->warming_up = round == 0;
 	if (worker->number == 0)
 		chunk_begin(crew, engine);
 	meet(crew);
@@ -249,7 +266,7 @@ static void run_chunk(struct worker *worker, unsigned e, unsigned round)
 		run_slices(worker, engine);
 	meet(crew);
 	if (worker->number == 0)
-		chunk_end(crew, engine, round == 0 ? NULL : &crew->results[e], round - 1);
+		chunk_end(crew, engine, worker->warming_up ? NULL : &crew->results[e], round - 1);
 	meet(crew);
 }
 
@@ -259,12 +276,13 @@ static void *worker_main(void *arg)
 	struct crew *crew = worker->crew;
 
 	pin(worker->cpu);
+	if (crew->cell->realtime)
+		sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 });
 	bench_pages_thread(worker->number);
 	ebb_hosted_register_thread();
 	worker->counter = bench_counter_open();
 	while (atomic_load(&crew->go) == 0)
 		sched_yield();
-	/* Round 0 warms up: the allocator, the caches, the branch predictor. */
 	for (unsigned round = 0; round <= crew->cell->rounds && atomic_load(&crew->go) > 0;
 	     round++) {
 		for (unsigned e = 0; e < crew->cell->nengines; e++) {

@@ -16,8 +16,8 @@
 #define PAGE	 ((uint64_t)1 << PAGE_LG2)
 #define FIRST	 (510 * GIB) /* a border of 512 GiB is inside */
 #define PAGES	 (4 * GIB / PAGE)
-#define STEPS	 20000u
-#define LIVE_MAX 512u
+#define STEPS	 4000u
+#define LIVE_MAX 256u
 #define LOOKS	 4u /* at other pages than the ones just mapped or unmapped */
 
 struct range {
@@ -87,16 +87,16 @@ static void note(struct trial *trial, const struct range *range, uint64_t pa, bo
 		trial->pa[page + i] = mapped ? (pa + i * PAGE) | 1 : 0;
 }
 
+/* Mostly runs of 4 KiB or 2 MiB, of more than a table now and then; sometimes 1 GiB. */
 static struct range draw_range(struct trial *trial)
 {
-	static const unsigned units[] = { 12, 12, 12, 12, 12, 12, 12, 21,
-					  21, 21, 21, 21, 21, 21, 21, 30 };
-	unsigned unit_lg2 = units[draw(trial, sizeof(units) / sizeof(units[0]))];
-	uint64_t unit = (uint64_t)1 << unit_lg2, most = PAGES * PAGE / unit;
-	uint64_t n = unit_lg2 == 30 || draw(trial, 2) == 0 ? 1 : 1 + draw(trial, 600) % most;
-	uint64_t at = draw(trial, most);
+	uint64_t kind = draw(trial, 32);
+	uint64_t unit = kind == 0 ? GIB : kind < 8 ? 2 * MIB : PAGE;
+	uint64_t units = PAGES * PAGE / unit, at = draw(trial, units), n = 1;
 
-	n = n < most - at ? n : most - at;
+	if (unit != GIB && draw(trial, 2) == 0)
+		n += draw(trial, unit == PAGE ? 600 : 40);
+	n = n < units - at ? n : units - at;
 	return (struct range){ FIRST + at * unit, n * unit };
 }
 
@@ -154,7 +154,7 @@ static int try_steps(struct trial *trial)
 	}
 	while (trial->nlive > 0 && status == TOOL_OK)
 		status = try_unmap(trial);
-	for (uint64_t page = 0; page < PAGES && status == TOOL_OK; page++)
+	for (uint64_t page = 0; page < PAGES && status == TOOL_OK; page += 1 + draw(trial, 15))
 		status = look(trial, FIRST + page * PAGE);
 	return status;
 }
