@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 _Static_assert(BENCH_CHUNK_SIZE == EBB_CHUNK_SIZE, "peers look for descriptors elsewhere");
 
@@ -26,6 +27,8 @@ struct bench_pages {
 	struct ebb_platform arena_platform;
 	pthread_mutex_t lock;
 	struct ebb_table *common;
+	struct ebb_table **all; /* that the arena has ever given */
+	size_t nall, room;
 	struct list lists[BENCH_THREADS_MAX];
 };
 
@@ -57,10 +60,16 @@ void bench_pages_delete(struct bench_pages *pages)
 {
 	ebb_hosted_destroy(pages->arena);
 	pthread_mutex_destroy(&pages->lock);
+	free(pages->all);
 	free(pages);
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */
+
+static char *chunk_of(const struct ebb_table *page)
+{
+	return (char *)((uintptr_t)page & ~(uintptr_t)(EBB_CHUNK_SIZE - 1));
+}
 
 static void push(struct ebb_table **first, struct ebb_table *page)
 {
@@ -77,23 +86,45 @@ static struct ebb_table *pop(struct ebb_table **first)
 	return page;
 }
 
+/* A page that was never used. */
+static struct ebb_table *grow(struct bench_pages *pages)
+{
+	struct ebb_table *page;
+
+	if (pages->nall == pages->room) {
+		size_t room = pages->room != 0 ? 2 * pages->room : 1024;
+		struct ebb_table **all = realloc(pages->all, room * sizeof(struct ebb_table *));
+
+		if (all == NULL)
+			return NULL;
+		pages->all = all;
+		pages->room = room;
+	}
+	page = pages->arena_platform.alloc_table(pages->arena, -1);
+	if (page == NULL)
+		return NULL;
+	/* Where the system cannot do it, small pages have to do. */
+	if (pages->nall == 0 || chunk_of(page) != chunk_of(pages->all[pages->nall - 1]))
+		madvise(chunk_of(page), EBB_CHUNK_SIZE, MADV_HUGEPAGE);
+	pages->all[pages->nall++] = page;
+	return page;
+}
+
 static void refill(struct bench_pages *pages, struct list *list)
 {
 	struct ebb_table *page;
 
 	pthread_mutex_lock(&pages->lock);
-	while (list->length < LOT && (page = pop(&pages->common)) != NULL) {
+	while (list->length < LOT) {
+		page = pop(&pages->common);
+		if (page == NULL)
+			page = grow(pages);
+		if (page == NULL)
+			break;
 		push(&list->first, page);
 		list->length++;
 	}
 	pthread_mutex_unlock(&pages->lock);
-	if (list->length == 0) {
-		page = pages->arena_platform.alloc_table(pages->arena, -1);
-		if (page != NULL) {
-			push(&list->first, page);
-			list->length++;
-		}
-	}
 }
 
 static void spill(struct bench_pages *pages, struct list *list)
@@ -168,8 +199,10 @@ struct ebb_platform bench_pages_platform(struct bench_pages *pages)
 
 void bench_pages_reset(struct bench_pages *pages)
 {
-	for (unsigned i = 0; i < BENCH_THREADS_MAX; i++)
-		pages->lists[i].out = pages->lists[i].peak = 0;
+	memset(pages->lists, 0, sizeof(pages->lists));
+	pages->common = NULL;
+	for (size_t i = pages->nall; i-- > 0;)
+		push(&pages->common, pages->all[i]);
 }
 
 struct bench_pages_count bench_pages_count(const struct bench_pages *pages)

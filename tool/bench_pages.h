@@ -6,7 +6,8 @@
  * Where all engines of a benchmark get their pages: as from a kernel's page allocator. A page comes
  * from a list of the thread's own and is cleared when it is handed out; what the list lacks or has
  * too much of is exchanged with a common list, in lots, under a lock. Pages never go back to the
- * operating system before the end, so that after the warm-up none is a page fault.
+ * operating system before the end, so that after the warm-up none is a page fault, and they lie in
+ * huge pages where the system has them, as a kernel's do.
  */
 #include "ebb.h"
 
@@ -29,7 +30,10 @@ struct bench_pages_count {
 	int64_t out, peak;
 };
 
-/* No thread allocates or frees meanwhile. */
+/*
+ * All pages have come back, and no thread allocates or frees meanwhile. The counts begin anew, and so
+ * do the lists, in the order of the pages' addresses: whoever comes next finds what everybody finds.
+ */
 void bench_pages_reset(struct bench_pages *pages);
 struct bench_pages_count bench_pages_count(const struct bench_pages *pages);
 
