@@ -16,7 +16,7 @@ PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding check-goals \
-	bench bench-instructions check-fresh-debian install clean help
+	bench bench-instructions peers check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
@@ -71,16 +71,18 @@ check-goals: ## the figures of the README hold on this machine
 	@scripts/build.sh build ebb
 	@scripts/check-goals.sh
 
-bench: ## what a map and an unmap cost, under each policy; drawn in build/bench.svg
-	@scripts/packages.sh run
-	@scripts/build.sh build ebb
+bench: peers ## what a map and an unmap cost, under each policy and with the peers; build/bench.svg
 	@build/ebb bench $(BENCH) --plot build/bench.svg \
+		$(addprefix --peer ,$(wildcard build/peers/linux.so)) \
 		$(addprefix --instructions ,$(wildcard build/instructions.json))
 
-bench-instructions: ## count the instructions of a pair under callgrind, for `make bench` to show
+bench-instructions: peers ## count the instructions of a pair under callgrind, for `make bench`
+	@scripts/bench-instructions.sh build/instructions.json $(wildcard build/peers/linux.so)
+
+peers: ## fetch and build what `make bench` compares with: the page tables of Linux
 	@scripts/packages.sh run bench
 	@scripts/build.sh build ebb
-	@scripts/bench-instructions.sh build/instructions.json
+	@scripts/peers.sh
 
 check-fresh-debian: ## `make run` and `make test` of the last commit, in a fresh Debian 12
 	@scripts/packages.sh fresh

@@ -21,7 +21,7 @@ packages_of() {
 	lint) echo clang clang-format clang-tidy cppcheck shellcheck mandoc ;;
 	freestanding) echo gcc clang binutils gcc-aarch64-linux-gnu binutils-aarch64-linux-gnu ;;
 	goals) echo jq ;;
-	bench) echo jq valgrind ;;
+	bench) echo jq valgrind xz-utils ;;
 	compilers) echo gcc-11 clang-13 ;;
 	fresh) echo debootstrap git ;;
 	*)

@@ -29,30 +29,30 @@ typedef unsigned int gfp_t;
 
 /* ---- the compiler ---------------------------------------------------------------------------- */
 
-#define __maybe_unused	__attribute__((unused))
-#define likely(x)	__builtin_expect(!!(x), 1)
-#define unlikely(x)	__builtin_expect(!!(x), 0)
-#define static_assert	_Static_assert
+#define __maybe_unused __attribute__((unused))
+#define likely(x)      __builtin_expect(!!(x), 1)
+#define unlikely(x)    __builtin_expect(!!(x), 0)
+#define static_assert _Static_assert
 
-#define SHIM_PASTE(a, b)   a##b
-#define CONCATENATE(a, b)  SHIM_PASTE(a, b)
-#define SHIM_TEXT(...)	   #__VA_ARGS__
-#define __stringify(...)   SHIM_TEXT(__VA_ARGS__)
+#define SHIM_PASTE(a, b)  a##b
+#define CONCATENATE(a, b) SHIM_PASTE(a, b)
+#define SHIM_TEXT(...)	  #__VA_ARGS__
+#define __stringify(...)  SHIM_TEXT(__VA_ARGS__)
 
 #define container_of(member_ptr, type, member) \
-	((type *)((char *)(member_ptr) - offsetof(type, member)))
+	((type *)((char *)(member_ptr)-offsetof(type, member)))
 #define container_of_const container_of
 
-#define min(a, b)                               \
-	({                                      \
-		__typeof__(a) shim_a = (a);     \
-		__typeof__(b) shim_b = (b);     \
+#define min(a, b)                                  \
+	({                                         \
+		__typeof__(a) shim_a = (a);        \
+		__typeof__(b) shim_b = (b);        \
 		shim_a < shim_b ? shim_a : shim_b; \
 	})
-#define max(a, b)                               \
-	({                                      \
-		__typeof__(a) shim_a = (a);     \
-		__typeof__(b) shim_b = (b);     \
+#define max(a, b)                                  \
+	({                                         \
+		__typeof__(a) shim_a = (a);        \
+		__typeof__(b) shim_b = (b);        \
 		shim_a > shim_b ? shim_a : shim_b; \
 	})
 #define min_t(type, a, b) min((type)(a), (type)(b))
@@ -60,24 +60,25 @@ typedef unsigned int gfp_t;
 #define check_add_overflow(a, b, sum) __builtin_add_overflow(a, b, sum)
 
 /* Everything behind a member. */
-#define memset_after(object, byte, member)                                                   \
-	memset((char *)(object) + offsetof(__typeof__(*(object)), member) +                  \
-		       sizeof((object)->member),                                             \
-	       byte,                                                                         \
-	       sizeof(*(object)) - offsetof(__typeof__(*(object)), member) - sizeof((object)->member))
+#define memset_after(object, byte, member)                                   \
+	memset((char *)(object) + offsetof(__typeof__(*(object)), member) +  \
+		       sizeof((object)->member),                             \
+	       byte,                                                         \
+	       sizeof(*(object)) - offsetof(__typeof__(*(object)), member) - \
+		       sizeof((object)->member))
 
 /* ---- configuration: x86-64 with several CPUs, no debugging ----------------------------------- */
 
-#define CONFIG_X86 1
-#define CONFIG_SMP 1
+#define CONFIG_X86	1
+#define CONFIG_SMP	1
 #define CONFIG_IOMMU_PT 1
 
 /* 1 if the option is defined as 1, else 0; also for #if. */
-#define IS_ENABLED(option)	   SHIM_ENABLED_1(option)
-#define SHIM_ENABLED_1(value)	   SHIM_ENABLED_2(SHIM_DEFINED_##value)
-#define SHIM_ENABLED_2(maybe)	   SHIM_SECOND(maybe 1, 0, 0)
+#define IS_ENABLED(option)		SHIM_ENABLED_1(option)
+#define SHIM_ENABLED_1(value)		SHIM_ENABLED_2(SHIM_DEFINED_##value)
+#define SHIM_ENABLED_2(maybe)		SHIM_SECOND(maybe 1, 0, 0)
 #define SHIM_SECOND(first, second, ...) second
-#define SHIM_DEFINED_1		   0,
+#define SHIM_DEFINED_1			0,
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1ul << PAGE_SHIFT)
@@ -89,11 +90,11 @@ typedef unsigned int gfp_t;
 
 /* ---- bits ------------------------------------------------------------------------------------ */
 
-#define BIT(n)		     (1ul << (n))
-#define BIT_ULL(n)	     (1ull << (n))
-#define GENMASK(high, low)   ((~0ul << (low)) & (~0ul >> (63 - (high))))
-#define GENMASK_ULL	     GENMASK
-#define FIELD_GET(mask, reg) ((((u64)(reg)) & (u64)(mask)) >> __builtin_ctzll(mask))
+#define BIT(n)			(1ul << (n))
+#define BIT_ULL(n)		(1ull << (n))
+#define GENMASK(high, low)	((~0ul << (low)) & (~0ul >> (63 - (high))))
+#define GENMASK_ULL		GENMASK
+#define FIELD_GET(mask, reg)	((((u64)(reg)) & (u64)(mask)) >> __builtin_ctzll(mask))
 #define FIELD_PREP(mask, value) (((u64)(value) << __builtin_ctzll(mask)) & (u64)(mask))
 
 /* Numbers of bits count from 0 in __ffs() and ffz(), from 1 in fls(), where 0 stands for none. */
@@ -150,8 +151,8 @@ typedef struct {
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-#define BUILD_BUG()	       __builtin_unreachable()
-#define WARN_ON(condition)     unlikely(condition)
+#define BUILD_BUG()		__builtin_unreachable()
+#define WARN_ON(condition)	unlikely(condition)
 #define pr_err_ratelimited(...) ((void)0)
 
 static inline void *ERR_PTR(long error)
@@ -175,7 +176,10 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(name) { &(name), &(name) }
+#define LIST_HEAD_INIT(name)     \
+	{                        \
+		&(name), &(name) \
+	}
 
 static inline void INIT_LIST_HEAD(struct list_head *list)
 {
