@@ -5,8 +5,8 @@
 /*
  * The parts of `ebb bench`. An engine is one of the things compared, a pattern is what is done with
  * it; a cell is one pattern with so many threads, measured with all engines in turn, round after
- * round; a chunk is what one engine does in one round, in a domain of its own; a slice is the part of
- * a chunk that is timed in one piece.
+ * round; a chunk is what one engine does in one round, in a domain of its own; a slice is the part
+ * of a chunk that is timed in one piece.
  */
 #include "bench_engine.h"
 #include "bench_pages.h"
@@ -60,7 +60,8 @@ struct bench_walk {
 	unsigned thread, threads;
 	uint64_t at; /* pairs so far */
 	uint64_t random, random_pages; /* state; how many pages of the space are this thread's */
-	unsigned shared_mask; /* cache lines of a table that are this thread's, a power of two, - 1 */
+	/* of a table's cache lines that are this thread's: their number, a power of two, - 1 */
+	unsigned shared_mask;
 };
 
 /*
@@ -84,7 +85,8 @@ struct bench_cell {
 
 /* One engine in one round. */
 struct bench_sample {
-	double ns; /* per pair, of the slices in which no thread was preempted; NAN if there is none */
+	/* per pair, of the slices in which no thread was preempted; NAN if there is none */
+	double ns;
 	double instructions; /* per pair; NAN where they cannot be counted */
 };
 

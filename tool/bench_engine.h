@@ -17,8 +17,8 @@ struct bench_engine {
 	const char *name; /* letters, digits, '-' and '.' */
 
 	/*
-	 * A domain of 4 levels with nothing in it, NULL if that cannot be. The platform's alloc_table,
-	 * free_tables and invalidate are to be used as the core uses them.
+	 * A domain of 4 levels with nothing in it, NULL if that cannot be. The platform's
+	 * alloc_table, free_tables and invalidate are to be used as the core uses them.
 	 */
 	void *(*domain_open)(const struct bench_engine *engine,
 			     const struct ebb_platform *platform);

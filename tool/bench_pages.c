@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* NOLINTNEXTLINE(misc-redundant-expression) */
 _Static_assert(BENCH_CHUNK_SIZE == EBB_CHUNK_SIZE, "peers look for descriptors elsewhere");
 
 #define LOT 64u /* pages that go from list to list at a time */

@@ -31,8 +31,9 @@ struct bench_pages_count {
 };
 
 /*
- * All pages have come back, and no thread allocates or frees meanwhile. The counts begin anew, and so
- * do the lists, in the order of the pages' addresses: whoever comes next finds what everybody finds.
+ * All pages have come back, and no thread allocates or frees meanwhile. The counts begin anew, and
+ * so do the lists, in the order of the pages' addresses: whoever comes next finds what everybody
+ * finds.
  */
 void bench_pages_reset(struct bench_pages *pages);
 struct bench_pages_count bench_pages_count(const struct bench_pages *pages);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * Runs a cell: its threads, each on a CPU of its own, go through rounds, engines and slices in step.
- * A slice begins when all threads are there, and its time is from the first start to the last end.
- * What other programs do to it shows as an involuntary context switch of one of the threads; such a
- * slice counts for nothing.
+ * Runs a cell: its threads, each on a CPU of its own, go through rounds, engines and slices in
+ * step. A slice begins when all threads are there, and its time is from the first start to the last
+ * end. What other programs do to it shows as an involuntary context switch of one of the threads;
+ * such a slice counts for nothing.
  */
 #include "bench.h"
 #include "ebb_hosted.h"

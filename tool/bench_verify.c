@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * Before an engine is timed: does it do what it is timed for? A random sequence of maps and unmaps of
- * all sizes, held against the model (which call fails, how many tables are needed at least) and
+ * Before an engine is timed: does it do what it is timed for? A random sequence of maps and unmaps
+ * of all sizes, held against the model (which call fails, how many tables are needed at least) and
  * against an array that says for each page what it translates to.
  */
 #include "bench.h"
@@ -106,7 +106,9 @@ static int try_map(struct trial *trial)
 	uint64_t pa = draw(trial, 1u << 12) * GIB;
 	int error, want, status;
 
-	/* Large pages where the output address has the IOVA's place in them, small ones elsewhere. */
+	/*
+	 * Large pages where the output address has the IOVA's place in them, small ones elsewhere.
+	 */
 	pa += draw(trial, 2) == 0 ? range.iova % GIB : draw(trial, 512) * PAGE;
 	want = model_map(trial->model, range.iova, pa, range.len);
 	if (want == EBB_ERR_NO_MEMORY)

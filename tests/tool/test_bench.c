@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
-/* ebb bench: that all is measured that is said to be, what counts, and what is found wrong first. */
+/*
+ * ebb bench: that all is measured that is said to be, what counts, and what is found wrong first.
+ */
 #include "bench.h"
 #include "command.h"
 
@@ -17,7 +19,9 @@
 
 #define TABLE 4096u
 
-/* The row of a pattern, size, policy and number of threads, to be deleted; fails if there is none. */
+/*
+ * The row of a pattern, size, policy and number of threads, to be deleted; fails if there is none.
+ */
 static cJSON *row_of(const struct command *command, const char *pattern, const char *size,
 		     const char *policy, unsigned threads)
 {
@@ -113,7 +117,9 @@ static void there_is_a_row_for_each_pattern_policy_and_number_of_threads(void **
 	command_free(&command);
 }
 
-/* What a pattern touches shows in the tables that a policy that frees none of them has in the end. */
+/*
+ * What a pattern touches shows in the tables that a policy that frees none of them has in the end.
+ */
 static void patterns_touch_the_tables_that_they_are_made_for(void **state)
 {
 	static const struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * A peer for tests: a sorted list of what is mapped, with a mistake of the kind that the environment
- * variable PEER_FAULT names.
+ * A peer for tests: a sorted list of what is mapped, with a mistake of the kind that the
+ * environment variable PEER_FAULT names.
  */
 #include "bench_engine.h"
 

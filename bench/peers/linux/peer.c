@@ -4,10 +4,10 @@
  * The page tables of Linux (generic_pt, format vtdss) as an engine of `ebb bench`. Its sources are
  * included below, from where scripts/peers.sh has unpacked them; nothing of them is in this tree.
  *
- * A pair is what a driver and the IOMMU core do for it: map_range(), unmap_range() into a gather, and
- * iommu_iotlb_sync(), whose flush is the platform's invalidation. What iommu_map() and iommu_unmap()
- * do around that (checks of their arguments, trace points) is left out, and the functions are called
- * directly instead of through their table, which is kinder than the kernel.
+ * A pair is what a driver and the IOMMU core do for it: map_range(), unmap_range() into a gather,
+ * and iommu_iotlb_sync(), whose flush is the platform's invalidation. What iommu_map() and
+ * iommu_unmap() do around that (checks of their arguments, trace points) is left out, and the
+ * functions are called directly instead of through their table, which is kinder than the kernel.
  */
 #include "shim.h"
 #include "shim_iommu.h"
@@ -223,7 +223,9 @@ static int translate(void *arg, uint64_t iova, uint64_t *pa)
 	return *pa ? EBB_OK : EBB_ERR_NOT_MAPPED;
 }
 
-/* Linux has nothing to free what is empty with, and does not count its tables: pages are counted. */
+/*
+ * Linux has nothing to free what is empty with, and does not count its tables: pages are counted.
+ */
 static void settle(void *domain, struct bench_tables *tables)
 {
 	(void)domain;

@@ -4,9 +4,9 @@
 #define EBB_PEER_SHIM_H
 /*
  * What the page-table code of Linux wants of its kernel, for user space: the words of the kernel's
- * general headers that it uses, with the same meaning and the same cost. Atomics and one-time accesses
- * are what they are in a kernel for x86-64; checks that a kernel without debugging options leaves out
- * are left out.
+ * general headers that it uses, with the same meaning and the same cost. Atomics and one-time
+ * accesses are what they are in a kernel for x86-64; checks that a kernel without debugging options
+ * leaves out are left out.
  */
 #include <errno.h>
 #include <limits.h>
