@@ -13,6 +13,7 @@ SOAK ?= 3600
 PREEMPTIONS ?= 3
 SCHEDULES ?= 500000
 FUZZ ?= 600
+BENCH ?=
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
@@ -102,6 +103,19 @@ check-times: ## the same and the times, for a quiet machine
 	@scripts/packages.sh run goals
 	@scripts/build.sh build ebb
 	@scripts/check-goals.sh --times
+
+bench: peers ## what a map and an unmap cost, under each policy and with the peers; build/bench.svg
+	@build/ebb bench $(BENCH) --plot build/bench.svg \
+		$(addprefix --peer ,$(wildcard build/peers/linux.so)) \
+		$(addprefix --instructions ,$(wildcard build/instructions.json))
+
+bench-instructions: peers ## count the instructions of a pair under callgrind, for `make bench`
+	@scripts/bench-instructions.sh build/instructions.json $(wildcard build/peers/linux.so)
+
+peers: ## fetch and build what `make bench` compares with: the page tables of Linux
+	@scripts/packages.sh run bench
+	@scripts/build.sh build ebb
+	@scripts/peers.sh
 
 check-fresh-debian: ## `make run` and `make test` of the last commit, in a fresh Debian 12
 	@scripts/packages.sh fresh

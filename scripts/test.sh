@@ -22,7 +22,7 @@ for dir in "$@"; do
 	if [ "$dir" = build-tsan ]; then
 		mapfile -t only < <(grep -lE 'pthread_create|run_crowd|SOFT_THREAD' tests/*.c |
 			sed 's/.*\///; s/\.c$//' | grep -vxE 'crowd|soak|support')
-		only+=("tool program")
+		only+=("tool program" "tool bench")
 	fi
 	# What failed is counted, and named again, below.
 	meson test -C "$dir" --no-rebuild --print-errorlogs --timeout-multiplier 10 \
