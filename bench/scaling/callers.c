@@ -109,11 +109,11 @@ struct result callers_run(enum pattern pattern, const struct sim_options *option
 
 	sim_open(options);
 	turns(pattern, options->callers, 0, WARM_UP * CALLS);
-	ebb_stats(sim_domain(), &before);
+	before = sim_stats();
 	start = *sim_counts();
 	turns(pattern, options->callers, WARM_UP * CALLS, (WARM_UP + COUNTED) * CALLS);
 	r.counts = *sim_counts();
-	ebb_stats(sim_domain(), &after);
+	after = sim_stats();
 	sim_close();
 
 	for (unsigned k = 0; k < SIM_KINDS; k++)

@@ -41,7 +41,8 @@ struct sim_options {
 void sim_open(const struct sim_options *options);
 void sim_close(void);
 
-struct ebb_domain *sim_domain(void);
+/* The domain's statistics, looked at by nobody: no line moves. */
+struct ebb_stats sim_stats(void);
 /* From now on it is this caller's turn. */
 struct ebb_gather *sim_turn(unsigned caller);
 /* Since sim_open(). */
