@@ -90,8 +90,8 @@ static void call(enum pattern pattern, unsigned caller, uint64_t n)
 }
 
 /*
- * A call of each caller in turn. Callers begin one call apart, so that they are never all in the
- * same call, and some page is mapped at any time if there are two callers or more.
+ * A call of each caller in turn. Neighbours begin one call apart, so that callers do not all map,
+ * then all unmap.
  */
 static void turns(enum pattern pattern, unsigned callers, uint64_t from, uint64_t to)
 {

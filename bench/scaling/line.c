@@ -2,36 +2,46 @@
 /* Copyright (c) 2026 The Ebb authors */
 #include "line.h"
 
-static bool holds(const struct line *line, unsigned caller)
+static bool has(const uint64_t *set, unsigned caller)
 {
-	return line->holders[caller / 64] >> caller % 64 & 1;
+	return set[caller / 64] >> caller % 64 & 1;
 }
 
-/* Whether anyone else has a copy. */
-static bool others_hold(const struct line *line, unsigned caller)
+static void put(uint64_t *set, unsigned caller)
 {
-	uint64_t others = 0;
+	set[caller / 64] |= 1ull << caller % 64;
+}
 
-	for (unsigned i = 0; i < SIM_CALLERS_MAX / 64; i++)
-		others |= line->holders[i] & ~(i == caller / 64 ? 1ull << caller % 64 : 0);
-	return others != 0;
+static void drop(uint64_t *set, unsigned caller)
+{
+	set[caller / 64] &= ~(1ull << caller % 64);
 }
 
 bool line_read(struct line *line, unsigned caller)
 {
-	bool had = holds(line, caller);
+	bool transfer;
 
-	line->holders[caller / 64] |= 1ull << caller % 64;
-	return !had && line->writer != 0;
+	if (has(line->holders, caller))
+		return false;
+	transfer = line->modified || has(line->losers, caller);
+	line->modified = false;
+	put(line->holders, caller);
+	drop(line->losers, caller);
+	return transfer;
 }
 
 bool line_write(struct line *line, unsigned caller)
 {
-	bool transfer = others_hold(line, caller);
+	bool transfer = has(line->losers, caller);
 
-	for (unsigned i = 0; i < SIM_CALLERS_MAX / 64; i++)
+	drop(line->holders, caller);
+	for (unsigned i = 0; i < SIM_CALLERS_MAX / 64; i++) {
+		transfer |= line->holders[i] != 0;
+		line->losers[i] |= line->holders[i];
 		line->holders[i] = 0;
-	line->holders[caller / 64] = 1ull << caller % 64;
-	line->writer = caller + 1;
+	}
+	put(line->holders, caller);
+	drop(line->losers, caller);
+	line->modified = true;
 	return transfer;
 }
