@@ -62,6 +62,11 @@ static enum sim_kind kind_of(const char *at)
 	return domain_kind((uint64_t)(at - (char *)sim.domain));
 }
 
+static struct line *line_of(const char *at)
+{
+	return &sim.lines[(uint64_t)(at - sim.base) / SIM_LINE];
+}
+
 void sim_access(const volatile void *addr, uint64_t bytes, bool write)
 {
 	const char *at = (const char *)addr;
@@ -69,10 +74,8 @@ void sim_access(const volatile void *addr, uint64_t bytes, bool write)
 	if (sim.blind || at < sim.base || at >= sim.base + sim.size)
 		return; /* beyond that are the stack and constants */
 	sim.counts.accesses++;
-	for (uint64_t l = (uint64_t)(at - sim.base) / SIM_LINE;
-	     l <= ((uint64_t)(at - sim.base) + bytes - 1) / SIM_LINE; l++)
-		if (write ? line_write(&sim.lines[l], sim.caller) :
-			    line_read(&sim.lines[l], sim.caller))
+	for (struct line *l = line_of(at); l <= line_of(at + bytes - 1); l++)
+		if (write ? line_write(l, sim.caller) : line_read(l, sim.caller))
 			sim.counts.transfers[kind_of(at)]++;
 }
 
@@ -84,7 +87,10 @@ void sim_rmw(const volatile void *addr, uint64_t bytes)
 
 /* ---- the platform ---- */
 
-/* What the allocator itself shares is not counted. It zeroes a table on the caller's CPU. */
+/*
+ * What the allocator itself shares is not counted. It zeroes a table long before, or past the
+ * caches: the table is in nobody's.
+ */
 static struct ebb_table *alloc_table(void *ctx, int node)
 {
 	struct ebb_table *t = sim.free;
@@ -94,13 +100,13 @@ static struct ebb_table *alloc_table(void *ctx, int node)
 	if (t) {
 		sim.free = ebb_hot_desc(t)->next;
 		memset(t, 0, EBB_TABLE_SIZE);
+		memset(line_of((char *)t), 0, EBB_TABLE_SIZE / SIM_LINE * sizeof(struct line));
 	} else if (sim.used < sim_tables + TABLES_BYTES) {
 		t = (struct ebb_table *)sim.used;
 		sim.used += EBB_TABLE_SIZE;
 	} else {
 		return NULL;
 	}
-	sim_access(t, EBB_TABLE_SIZE, true);
 	return t;
 }
 
