@@ -82,6 +82,9 @@ fuzz-afl: ## the same with AFL++
 	@scripts/packages.sh run test fuzz-afl
 	@scripts/fuzz.sh --afl $(FUZZ) core trace
 
+verification: ## run all that docs/verification.md reports, and write its figures anew (hours)
+	@FUZZ=$(FUZZ) SOAK=$(SOAK) scripts/verification.sh $(PARTS)
+
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint
 	@scripts/lint.sh

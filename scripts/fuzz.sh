@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 
 export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}
+mkdir -p build
 status=0
 input_max=2048
 
@@ -34,6 +35,9 @@ libfuzzer() {
 		"fuzz/findings/$entry" >"$log" 2>&1; then
 		runs=$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$log")
 		echo "ok      fuzz $entry: $runs inputs in $seconds s"
+		# for docs/verification.md
+		printf '%s\tlibFuzzer\t%s\t%s\t%s\t0\n' "$entry" "$seconds" "$runs" \
+			"$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -d' ' -f2)" >>build/fuzz.tsv
 		return
 	fi
 	crash=$(sed -n 's/.*Test unit written to //p' "$log")
