@@ -62,7 +62,8 @@
  *     all gone. A candidate is dropped only if C holds an entry, whose owner will look in its turn;
  *     if E is gone or DEAD, so that someone else is about to free C or revive it for a mapping; or
  *     if E is FROZEN by another reclaimer, who looks at C once more when it thaws E (9). A mapper
- *     that thaws E and then fails makes C a candidate itself (map.c).
+ *     that thaws E and then fails makes C a candidate itself (map.c). Who relies on another's look
+ *     has a full fence between what he did and what he saw, and so has the other before he looks.
  *  g. The sparse hint in E says that all that is not zero in C is in one line, so that a scan reads
  *     one line. It is set when E is made TABLE(T) of a zeroed T that its mapper is going to write
  *     in that line only. Who stores elsewhere in C clears it first, in the section in which he saw
