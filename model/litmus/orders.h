@@ -58,9 +58,31 @@
 /* The platform's: invalidate() is a full fence. */
 #define FULL_FENCE()	  atomic_thread_fence(memory_order_seq_cst)
 #ifdef NO_INVALIDATION_FENCE /* broken */
-#define INVALIDATE()
+#define INVALIDATE() int no_fence = 0
 #else
 #define INVALIDATE() FULL_FENCE()
+#endif
+
+/* ebb_full_fence() in collect(), kill_one(), parents_add() and remember_path() */
+#ifdef NO_COLLECT_FENCE
+#define COLLECT_FENCE() int no_fence = 0
+#else
+#define COLLECT_FENCE() FULL_FENCE()
+#endif
+#ifdef NO_THAW_FENCE
+#define THAW_FENCE() int no_fence = 0
+#else
+#define THAW_FENCE() FULL_FENCE()
+#endif
+#ifdef NO_PARENT_FENCE
+#define PARENT_FENCE() int no_fence = 0
+#else
+#define PARENT_FENCE() FULL_FENCE()
+#endif
+#ifdef NO_FAILED_FENCE
+#define FAILED_FENCE() int no_fence = 0
+#else
+#define FAILED_FENCE() FULL_FENCE()
 #endif
 
 /*
