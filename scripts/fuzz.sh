@@ -81,7 +81,7 @@ merge() {
 	local entry=$1 new=build-fuzz/merged/$1 log=build-fuzz/merge-$1.log file
 	rm -rf "$new"
 	mkdir -p "$new" "build-fuzz/corpus/$entry"
-	"build-fuzz/fuzz/fuzz-$entry" -merge=1 -max_len="$input_max" "$new" "fuzz/corpus/$entry" \
+	"build-fuzz/fuzz/fuzz-$entry" -merge=1 -use_counters=0 -max_len="$input_max" "$new" "fuzz/corpus/$entry" \
 		"build-fuzz/corpus/$entry" >"$log" 2>&1
 	rm -f "fuzz/corpus/$entry"/*
 	for file in "$new"/*; do
