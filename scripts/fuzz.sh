@@ -56,6 +56,8 @@ afl() {
 	# It will not take an old output directory for another run.
 	rm -rf "$out"
 	mkdir -p "$out"
+	# It has its own wishes about sanitizers, and none is built in.
+	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if ! AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
 		AFL_NO_AFFINITY=1 timeout $((seconds + 120)) afl-fuzz -V "$seconds" -t 5000 \
 		-G "$input_max" -i "fuzz/corpus/$entry" -o "$out" -- "$program" >"$log" 2>&1; then
