@@ -549,6 +549,7 @@ static void run_callers(bool buffered)
 		.body = { caller, caller, caller },
 		.device = complete_oldest,
 		.choose = choose,
+		.points_max = 50000000, /* calls over whole trees are long */
 		.buffered = buffered,
 		.everywhere = true, /* what is shared depends on the inputs before */
 		.trace = getenv("EBB_FUZZ_TRACE") != NULL,
