@@ -58,7 +58,7 @@ struct sched_run {
 	enum sched_end end;
 	const char *failure;
 	uint64_t points;
-	/* counts accesses that are no points too: the same in a run with and without `everywhere` */
+	/* accesses that are no points count too: the same with and without `everywhere` */
 	uint64_t ticks;
 };
 
