@@ -60,6 +60,8 @@ afl() {
 	# It will not take an old output directory for another run.
 	rm -rf "$out"
 	mkdir -p "$out"
+	# It has its own wishes about sanitizers, and none is built in.
+	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if ! AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
 		AFL_NO_AFFINITY=1 timeout $((seconds + 120)) afl-fuzz -V "$seconds" -t 5000 \
 		-G "$input_max" -i "fuzz/corpus/$entry" -o "$out" -- "$program" >"$log" 2>&1; then
@@ -85,7 +87,7 @@ merge() {
 	local entry=$1 new=build-fuzz/merged/$1 log=build-fuzz/merge-$1.log file
 	rm -rf "$new"
 	mkdir -p "$new" "build-fuzz/corpus/$entry"
-	"build-fuzz/fuzz/fuzz-$entry" -merge=1 -max_len="$input_max" "$new" "fuzz/corpus/$entry" \
+	"build-fuzz/fuzz/fuzz-$entry" -merge=1 -use_counters=0 -max_len="$input_max" "$new" "fuzz/corpus/$entry" \
 		"build-fuzz/corpus/$entry" >"$log" 2>&1
 	rm -f "fuzz/corpus/$entry"/*
 	for file in "$new"/*; do
