@@ -196,6 +196,17 @@ static void what_is_written_during_a_split_stays_dirty(struct fixture *f)
 
 #define DEAD_AT (BASE + 4 * MIB_2)
 
+/* There is an entry, and hardware does not see it. */
+static void assert_still_dead(struct fixture *f)
+{
+	struct soft_walk w;
+
+	walk_memory(f, DEAD_AT, &w);
+	assert_int_equal(w.level, 1);
+	assert_false(w.present);
+	assert_int_not_equal(w.entries[1], 0);
+}
+
 static void unmap_across(void *arg)
 {
 	struct ebb_gather *g = &other.gather;
@@ -211,6 +222,7 @@ static void unmap_across(void *arg)
 	assert_int_equal(unmapped, PAGE);
 	assert_ok(ebb_unmap(g, EBB_IOVA(DEAD_AT + MIB_2 + PAGE), PAGE, &unmapped));
 	assert_int_equal(unmapped, PAGE);
+	assert_still_dead(other.f);
 	ebb_sync(g);
 }
 
