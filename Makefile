@@ -16,7 +16,7 @@ PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build run test test-plain test-tsan test-asan soak lint format check-freestanding check-goals \
-	bench bench-instructions peers check-fresh-debian install clean help
+	bench bench-instructions peers performance check-fresh-debian install clean help
 
 build: ## build the library and the program: build/libebb.a, build/ebb
 	@scripts/packages.sh run
@@ -78,6 +78,9 @@ bench: peers ## what a map and an unmap cost, under each policy and with the pee
 
 bench-instructions: peers ## count the instructions of a pair under callgrind, for `make bench`
 	@scripts/bench-instructions.sh build/instructions.json $(wildcard build/peers/linux.so)
+
+performance: bench-instructions ## measure everything, and write docs/performance.md with it
+	@scripts/performance.sh
 
 peers: ## fetch and build what `make bench` compares with: the page tables of Linux
 	@scripts/packages.sh run bench
