@@ -115,6 +115,9 @@ bench: peers ## what a map and an unmap cost, under each policy and with the pee
 bench-instructions: peers ## count the instructions of a pair under callgrind, for `make bench`
 	@scripts/bench-instructions.sh build/instructions.json $(wildcard build/peers/linux.so)
 
+performance: bench-instructions ## measure everything, and write docs/performance.md with it
+	@scripts/performance.sh
+
 peers: ## fetch and build what `make bench` compares with: the page tables of Linux
 	@scripts/packages.sh run bench
 	@scripts/build.sh build ebb
