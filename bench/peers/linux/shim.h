@@ -213,8 +213,8 @@ static inline void list_splice(const struct list_head *from, struct list_head *t
 /* ---- pages ----------------------------------------------------------------------------------- */
 
 /*
- * A page's descriptor is found as in a kernel: an array at a fixed place, 64 bytes for each page, of
- * which only what is used takes memory. The array has room for the pages around the first one.
+ * A page's descriptor is found as in a kernel: an array at a fixed place, 64 bytes for each page,
+ * of which only what is used takes memory. The array has room for the pages around the first one.
  */
 #define SHIM_PAGES_AROUND (1ul << (36 - 12)) /* 64 GiB on both sides */
 
