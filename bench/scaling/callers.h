@@ -6,7 +6,8 @@
 #include "sim.h"
 
 enum pattern {
-	PATTERN_APART, /* one page each, 8 pages apart: 64 callers share a leaf table, none a line */
+	/* one page each, 8 pages apart: 64 callers share a leaf table, none a line */
+	PATTERN_APART,
 	PATTERN_SHARED, /* one page each, neighbours: 8 callers share a cache line of leaves */
 	PATTERN_RING256, /* a ring of 256 pages each, half of them live, neighbours */
 	PATTERN_SWEEP, /* a page every 2 MiB, 8 GiB each */
