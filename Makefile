@@ -83,6 +83,9 @@ fuzz-afl: ## the same with AFL++
 	@scripts/packages.sh run test fuzz-afl
 	@scripts/fuzz.sh --afl $(FUZZ) core trace
 
+verification: ## run all that docs/verification.md reports, and write its figures anew (hours)
+	@FUZZ=$(FUZZ) SOAK=$(SOAK) scripts/verification.sh $(PARTS)
+
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint
 	@scripts/lint.sh
@@ -117,6 +120,9 @@ scaling: ## count the cache lines that move between callers; writes the tables o
 	@scripts/packages.sh run goals
 	@scripts/build.sh build
 	@scripts/scaling.sh $(SCALING)
+
+performance: bench-instructions ## measure everything, and write docs/performance.md with it
+	@scripts/performance.sh
 
 peers: ## fetch and build what `make bench` compares with: the page tables of Linux
 	@scripts/packages.sh run bench

@@ -386,12 +386,12 @@ static void play_log(struct world_range r, unsigned bits)
 
 /* ---- a caller ---- */
 
-static void play_looks(const struct call *c)
+static void play_looks(struct world_range r, unsigned how)
 {
 	unsigned seen = 0;
 
-	if (c->range & 1)
-		check_iova(call_range(c).iova);
+	if (r.len && (how & 1))
+		check_iova(r.iova);
 	else
 		EXPECT(!ebb_for_each(&game.world.domain, EBB_IOVA(0), game.world.aperture,
 				     EBB_VISIT_LEAVES | EBB_VISIT_TABLES, see, &seen));
@@ -434,7 +434,7 @@ static void play(const struct call *c)
 		play_give(c);
 		return;
 	case 10:
-		play_looks(c);
+		play_looks(r, c->pa);
 		return;
 	case 11:
 		play_log(r, c->pa);
@@ -549,6 +549,7 @@ static void run_callers(bool buffered)
 		.body = { caller, caller, caller },
 		.device = complete_oldest,
 		.choose = choose,
+		.points_max = 50000000, /* calls over whole trees are long */
 		.buffered = buffered,
 		.everywhere = true, /* what is shared depends on the inputs before */
 		.trace = getenv("EBB_FUZZ_TRACE") != NULL,

@@ -21,7 +21,7 @@ count() {
 	if ! valgrind --tool=callgrind --callgrind-out-file=/dev/null \
 		--toggle-collect=bench_measured build/ebb bench --json --rounds 1 --threads 1 \
 		--pairs "$pairs" --pattern "$pattern" "$@" >"$row" 2>"$log"; then
-		cat "$log" >&2
+		grep -v '^==' "$log" >&2
 		return 1
 	fi
 	collected=$(sed -n 's/^==[0-9]*== Collected : \([0-9]*\).*/\1/p' "$log")

@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 
 export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}
+mkdir -p build
 status=0
 input_max=2048
 
@@ -34,6 +35,9 @@ libfuzzer() {
 		"fuzz/findings/$entry" >"$log" 2>&1; then
 		runs=$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$log")
 		echo "ok      fuzz $entry: $runs inputs in $seconds s"
+		# for docs/verification.md
+		printf '%s\tlibFuzzer\t%s\t%s\t%s\t0\n' "$entry" "$seconds" "$runs" \
+			"$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -d' ' -f2)" >>build/fuzz.tsv
 		return
 	fi
 	crash=$(sed -n 's/.*Test unit written to //p' "$log")
@@ -56,6 +60,8 @@ afl() {
 	# It will not take an old output directory for another run.
 	rm -rf "$out"
 	mkdir -p "$out"
+	# It has its own wishes about sanitizers, and none is built in.
+	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if ! AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
 		AFL_NO_AFFINITY=1 timeout $((seconds + 120)) afl-fuzz -V "$seconds" -t 5000 \
 		-G "$input_max" -i "fuzz/corpus/$entry" -o "$out" -- "$program" >"$log" 2>&1; then
@@ -81,7 +87,7 @@ merge() {
 	local entry=$1 new=build-fuzz/merged/$1 log=build-fuzz/merge-$1.log file
 	rm -rf "$new"
 	mkdir -p "$new" "build-fuzz/corpus/$entry"
-	"build-fuzz/fuzz/fuzz-$entry" -merge=1 -max_len="$input_max" "$new" "fuzz/corpus/$entry" \
+	"build-fuzz/fuzz/fuzz-$entry" -merge=1 -use_counters=0 -max_len="$input_max" "$new" "fuzz/corpus/$entry" \
 		"build-fuzz/corpus/$entry" >"$log" 2>&1
 	rm -f "fuzz/corpus/$entry"/*
 	for file in "$new"/*; do

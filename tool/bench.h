@@ -97,6 +97,21 @@ struct bench_result {
 	uint64_t pages_peak; /* pages that the engine had at most */
 };
 
+/* One thread in one slice. */
+struct bench_slice {
+	uint64_t started, ended; /* nanoseconds */
+	uint64_t instructions;
+	bool preempted, slept;
+};
+
+/*
+ * Sums up a chunk: slices[thread * BENCH_SLICES + slice]. Slices in which a thread was preempted
+ * are counted in the result, and left out of the sample.
+ */
+struct bench_sample bench_sum_up(const struct bench_slice *slices, unsigned threads,
+				 unsigned nslices, unsigned slice_pairs,
+				 struct bench_result *result);
+
 /* Measures a cell into results[nengines]. Returns an enum tool_exit. */
 int bench_run(const struct bench_cell *cell, struct bench_result *results);
 

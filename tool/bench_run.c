@@ -10,12 +10,10 @@
 #include "ebb_hosted.h"
 #include "tool.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -24,18 +22,13 @@
 #define SPINS	    4096u /* at a barrier, before the CPU is offered to others */
 #define WARMUP_PART 8u /* of a chunk's pairs are done before its first slice */
 
-struct slice {
-	uint64_t started, ended; /* nanoseconds */
-	uint64_t instructions;
-	bool preempted, slept;
-};
-
 struct crew {
 	const struct bench_cell *cell;
 	struct bench_result *results;
 	struct worker *workers;
+	struct bench_slice *slices; /* BENCH_SLICES of each worker */
 	void *domain; /* of the chunk */
-	unsigned slices, slice_pairs;
+	unsigned nslices, slice_pairs;
 	_Alignas(64) atomic_uint waiting; /* threads at the barrier... */
 	_Alignas(64) atomic_uint passed; /* ...which have met there so often */
 	_Alignas(64) atomic_uint awake; /* counts them once more behind it */
@@ -49,7 +42,6 @@ struct worker {
 	unsigned number;
 	int cpu, counter;
 	bool warming_up;
-	struct slice slices[BENCH_SLICES];
 };
 
 /* ---- in step --------------------------------------------------------------------------------- */
@@ -131,7 +123,7 @@ static __attribute__((noinline)) int bench_measured(struct bench_walk *walk, uns
 	return bench_walk_pairs(walk, pairs);
 }
 
-static void measure(struct worker *worker, struct bench_walk *walk, struct slice *slice)
+static void measure(struct worker *worker, struct bench_walk *walk, struct bench_slice *slice)
 {
 	struct rusage before, after;
 	uint64_t instructions;
@@ -150,42 +142,6 @@ static void measure(struct worker *worker, struct bench_walk *walk, struct slice
 	slice->preempted = after.ru_nivcsw != before.ru_nivcsw;
 	slice->slept = after.ru_nvcsw != before.ru_nvcsw;
 	note_error(worker->crew, error);
-}
-
-/* Sums up what all threads did in a chunk. */
-static struct bench_sample sum_up(struct crew *crew, struct bench_result *result)
-{
-	unsigned threads = crew->cell->threads, good = 0;
-	double ns = 0, instructions = 0, pairs;
-
-	for (unsigned s = 0; s < crew->slices; s++) {
-		uint64_t started = UINT64_MAX, ended = 0, counted = 0;
-		bool preempted = false, slept = false;
-
-		for (unsigned t = 0; t < threads; t++) {
-			const struct slice *slice = &crew->workers[t].slices[s];
-
-			started = slice->started < started ? slice->started : started;
-			ended = slice->ended > ended ? slice->ended : ended;
-			counted += slice->instructions;
-			preempted = preempted || slice->preempted;
-			slept = slept || slice->slept;
-		}
-		result->slices++;
-		result->disturbed += preempted;
-		result->waits += slept;
-		if (preempted)
-			continue;
-		good++;
-		ns += (double)(ended - started);
-		instructions += (double)counted;
-	}
-	pairs = (double)good * crew->slice_pairs;
-	return (struct bench_sample){
-		.ns = good != 0 ? ns / pairs : NAN,
-		.instructions =
-			good != 0 && instructions > 0 ? instructions / pairs / threads : NAN,
-	};
 }
 
 /* ---- chunks ---------------------------------------------------------------------------------- */
@@ -216,7 +172,8 @@ static void chunk_end(struct crew *crew, const struct bench_engine *engine,
 	engine->domain_close(crew->domain);
 	if (result == NULL || atomic_load(&crew->error) != 0)
 		return;
-	result->samples[round] = sum_up(crew, result);
+	result->samples[round] = bench_sum_up(crew->slices, crew->cell->threads, crew->nslices,
+					      crew->slice_pairs, result);
 	if (tables.peak > result->tables.peak)
 		result->tables.peak = tables.peak;
 	if (tables.final > result->tables.final)
@@ -239,15 +196,15 @@ static void run_slices(struct worker *worker, const struct bench_engine *engine)
 
 	if (walk.caller == NULL) {
 		/* The others wait at each slice. */
-		for (unsigned s = 0; s < crew->slices; s++)
+		for (unsigned s = 0; s < crew->nslices; s++)
 			meet(crew);
 		note_error(crew, EBB_ERR_NO_MEMORY);
 		return;
 	}
 	note_error(crew, bench_walk_begin(&walk));
-	note_error(crew, bench_walk_pairs(&walk, crew->slices * crew->slice_pairs / WARMUP_PART));
-	for (unsigned s = 0; s < crew->slices; s++)
-		measure(worker, &walk, &worker->slices[s]);
+	note_error(crew, bench_walk_pairs(&walk, crew->nslices * crew->slice_pairs / WARMUP_PART));
+	for (unsigned s = 0; s < crew->nslices; s++)
+		measure(worker, &walk, &crew->slices[worker->number * BENCH_SLICES + s]);
 	note_error(crew, bench_walk_end(&walk));
 	engine->caller_close(walk.caller);
 }
@@ -327,72 +284,15 @@ int bench_run(const struct bench_cell *cell, struct bench_result *results)
 	struct crew crew = { .cell = cell, .results = results };
 	int status;
 
-	crew.slices = cell->pairs < BENCH_SLICES ? cell->pairs : BENCH_SLICES;
-	crew.slice_pairs = cell->pairs / crew.slices;
+	crew.nslices = cell->pairs < BENCH_SLICES ? cell->pairs : BENCH_SLICES;
+	crew.slice_pairs = cell->pairs / crew.nslices;
 	crew.workers = calloc(cell->threads, sizeof(*crew.workers));
-	if (crew.workers == NULL)
-		return tool_fail("not enough memory for %u threads", cell->threads);
-	status = run_crew(&crew);
+	crew.slices = calloc(cell->threads, BENCH_SLICES * sizeof(*crew.slices));
+	if (crew.workers != NULL && crew.slices != NULL)
+		status = run_crew(&crew);
+	else
+		status = tool_fail("not enough memory for %u threads", cell->threads);
+	free(crew.slices);
 	free(crew.workers);
 	return status;
-}
-
-/* ---- statistics ------------------------------------------------------------------------------ */
-
-static int compare(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* Sorts the values; those that are no numbers are to be left out before. */
-static struct bench_spread spread_of(double *values, unsigned n)
-{
-	if (n == 0)
-		return (struct bench_spread){ NAN, NAN, NAN, 0 };
-	qsort(values, n, sizeof(*values), compare);
-	return (struct bench_spread){
-		.least = values[0],
-		.median = (values[(n - 1) / 2] + values[n / 2]) / 2,
-		.most = values[n - 1],
-		.rounds = n,
-	};
-}
-
-struct bench_spread bench_ns(const struct bench_cell *cell, const struct bench_result *result)
-{
-	double values[BENCH_ROUNDS_MAX];
-	unsigned n = 0;
-
-	for (unsigned r = 0; r < cell->rounds; r++)
-		if (!isnan(result->samples[r].ns))
-			values[n++] = result->samples[r].ns;
-	return spread_of(values, n);
-}
-
-struct bench_spread bench_ratio(const struct bench_cell *cell, const struct bench_result *result,
-				const struct bench_result *base)
-{
-	double values[BENCH_ROUNDS_MAX];
-	unsigned n = 0;
-
-	for (unsigned r = 0; r < cell->rounds; r++) {
-		double ratio = result->samples[r].ns / base->samples[r].ns;
-
-		if (!isnan(ratio))
-			values[n++] = ratio;
-	}
-	return spread_of(values, n);
-}
-
-double bench_instructions(const struct bench_cell *cell, const struct bench_result *result)
-{
-	double values[BENCH_ROUNDS_MAX];
-	unsigned n = 0;
-
-	for (unsigned r = 0; r < cell->rounds; r++)
-		if (!isnan(result->samples[r].instructions))
-			values[n++] = result->samples[r].instructions;
-	return spread_of(values, n).median;
 }

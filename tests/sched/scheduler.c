@@ -254,7 +254,7 @@ static void interrupt(enum why why)
 	struct caller *c = self();
 	unsigned able;
 
-	if (++s.run->points > POINTS_MAX) {
+	if (++s.run->points > s.run->points_max) {
 		s.run->end = SCHED_ENDLESS;
 		to_scheduler(false);
 	}

@@ -263,6 +263,34 @@ static void what_is_wrong_is_not_timed(void **state)
 
 /* ---- statistics ------------------------------------------------------------------------------ */
 
+/* Two threads, three slices of ten pairs; one thread was preempted in the second, one slept. */
+static void slices_in_which_any_thread_was_preempted_do_not_count(void **state)
+{
+	static struct bench_slice slices[2 * BENCH_SLICES];
+	struct bench_slice *one = slices, *two = slices + BENCH_SLICES;
+	static struct bench_result result;
+	struct bench_sample sample;
+
+	(void)state;
+	one[0] = (struct bench_slice){ 1000, 1100, 50, false, false };
+	two[0] = (struct bench_slice){ 1010, 1120, 70, false, true };
+	one[1] = (struct bench_slice){ 2000, 2100, 50, false, false };
+	two[1] = (struct bench_slice){ 2000, 9000, 70, true, false };
+	one[2] = (struct bench_slice){ 3000, 3180, 50, false, false };
+	two[2] = (struct bench_slice){ 3000, 3080, 70, false, false };
+	sample = bench_sum_up(slices, 2, 3, 10, &result);
+	/* from the first start to the last end */
+	assert_true(sample.ns == (120 + 180) / 20.0);
+	assert_true(sample.instructions == 240 / 20.0 / 2);
+	assert_int_equal(result.slices, 3);
+	assert_int_equal(result.disturbed, 1);
+	assert_int_equal(result.waits, 1);
+	one[0].preempted = two[2].preempted = true;
+	sample = bench_sum_up(slices, 2, 3, 10, &result);
+	assert_true(isnan(sample.ns) && isnan(sample.instructions));
+	assert_int_equal(result.disturbed, 4);
+}
+
 static void rounds_that_were_disturbed_do_not_count(void **state)
 {
 	static struct bench_result a, b;
@@ -301,6 +329,7 @@ int main(void)
 		cmocka_unit_test(instructions_counted_before_are_shown),
 		cmocka_unit_test(a_peer_is_measured_beside_the_policies),
 		cmocka_unit_test(what_is_wrong_is_not_timed),
+		cmocka_unit_test(slices_in_which_any_thread_was_preempted_do_not_count),
 		cmocka_unit_test(rounds_that_were_disturbed_do_not_count),
 	};
 

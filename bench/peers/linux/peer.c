@@ -18,7 +18,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-struct folio *shim_folios;
+uintptr_t shim_folios;
+static uintptr_t first_page; /* number of the first page that the array of descriptors is for */
 
 /* The same for all domains of a benchmark; a page's allocator is not told which it is for. */
 static struct ebb_platform platform;
@@ -29,10 +30,16 @@ static struct ebb_platform platform;
 
 void *iommu_alloc_pages_node_sz(int nid, gfp_t gfp, size_t size)
 {
+	struct ebb_table *page;
+
 	(void)gfp;
 	if (size != EBB_TABLE_SIZE)
 		return NULL;
-	return platform.alloc_table(platform.ctx, nid);
+	page = platform.alloc_table(platform.ctx, nid);
+	if (((uintptr_t)page >> PAGE_SHIFT) - first_page < 2 * SHIM_PAGES_AROUND)
+		return page;
+	iommu_free_pages(page);
+	return NULL;
 }
 
 static struct ebb_desc *desc_of(const void *page)
@@ -82,7 +89,6 @@ int iommu_pages_start_incoherent(void *virt, struct device *dma_dev)
 #define LEVELS	 4u
 #define IOVA_LG2 48
 #define PA_LG2	 52
-#define FOLIOS	 ((size_t)1 << (47 - PAGE_SHIFT)) /* for every page of user space */
 
 struct caller {
 	struct pt_iommu *table;
@@ -133,16 +139,20 @@ static const struct pt_iommu_vtdss_cfg table_cfg = {
 
 static bool reserve_folios(void)
 {
+	struct ebb_table *page;
 	void *folios;
 
 	if (shim_folios)
 		return true;
-	folios = mmap(NULL, FOLIOS * sizeof(struct folio), PROT_READ | PROT_WRITE,
+	page = platform.alloc_table(platform.ctx, NUMA_NO_NODE);
+	folios = mmap(NULL, 2 * SHIM_PAGES_AROUND * sizeof(struct folio), PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (folios == MAP_FAILED)
-		return false;
-	shim_folios = folios;
-	return true;
+	if (page && folios != MAP_FAILED) {
+		first_page = ((uintptr_t)page >> PAGE_SHIFT) - SHIM_PAGES_AROUND;
+		shim_folios = (uintptr_t)folios - first_page * sizeof(struct folio);
+	}
+	iommu_free_pages(page);
+	return shim_folios != 0;
 }
 
 static void *domain_open(const struct bench_engine *engine, const struct ebb_platform *pages)

@@ -213,23 +213,26 @@ static inline void list_splice(const struct list_head *from, struct list_head *t
 /* ---- pages ----------------------------------------------------------------------------------- */
 
 /*
- * A page's descriptor is found as in a kernel: an array at a fixed place, 64 bytes for each page of
- * the address space, of which only what is used takes memory.
+ * A page's descriptor is found as in a kernel: an array at a fixed place, 64 bytes for each page,
+ * of which only what is used takes memory. The array has room for the pages around the first one.
  */
+#define SHIM_PAGES_AROUND (1ul << (36 - 12)) /* 64 GiB on both sides */
+
 struct folio {
 	char bytes[64];
 };
 
-extern struct folio *shim_folios;
+extern uintptr_t shim_folios; /* where that of page 0 would be */
 
 static inline struct folio *virt_to_folio(const void *virt)
 {
-	return &shim_folios[(uintptr_t)virt >> PAGE_SHIFT];
+	return (struct folio *)(shim_folios +
+				((uintptr_t)virt >> PAGE_SHIFT) * sizeof(struct folio));
 }
 
 static inline void *shim_folio_virt(const struct folio *folio)
 {
-	return (void *)((uintptr_t)(folio - shim_folios) << PAGE_SHIFT);
+	return (void *)(((uintptr_t)folio - shim_folios) / sizeof(struct folio) << PAGE_SHIFT);
 }
 
 /* Physical addresses are a constant away from pointers, as with the core's platform. */
