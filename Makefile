@@ -14,6 +14,7 @@ PREEMPTIONS ?= 3
 SCHEDULES ?= 500000
 FUZZ ?= 600
 BENCH ?=
+SCALING ?=
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
@@ -114,6 +115,11 @@ bench: peers ## what a map and an unmap cost, under each policy and with the pee
 
 bench-instructions: peers ## count the instructions of a pair under callgrind, for `make bench`
 	@scripts/bench-instructions.sh build/instructions.json $(wildcard build/peers/linux.so)
+
+scaling: ## count the cache lines that move between callers; writes the tables of docs/scaling.md
+	@scripts/packages.sh run goals
+	@scripts/build.sh build
+	@scripts/scaling.sh $(SCALING)
 
 performance: bench-instructions ## measure everything, and write docs/performance.md with it
 	@scripts/performance.sh

@@ -4,7 +4,7 @@
 #
 # Counts the cache lines that move between callers (build/scaling.tsv), draws them
 # (docs/images/scaling.svg), and writes the tables of docs/scaling.md anew, each between its two
-# markers. All but times is the same on every machine.
+# markers. All but times is the same wherever the compiler is the same.
 # Usage: scaling.sh [--times]     --times: also measures grace periods here
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 The Ebb authors */
 /*
  * Prints, as tab-separated values, how many cache lines move between callers for each pair of map
- * and unmap with its sync: for each pattern, policy and number of callers. The same on every
- * machine and in every run.
+ * and unmap with its sync: for each pattern, policy and number of callers. The same in every
+ * run and on every machine; another compiler may order or merge accesses differently.
  */
 #include "callers.h"
 
