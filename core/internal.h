@@ -26,7 +26,7 @@ struct ebb_table {
 #define EBB_COLD     __attribute__((noinline, cold))
 #define EBB_NOINLINE static __attribute__((noinline))
 #ifdef __clang__
-#define EBB_UNROLL _Pragma("clang loop unroll(full)")
+#define EBB_UNROLL /* does it by itself, and warns where it cannot */
 #else
 #define EBB_UNROLL _Pragma("GCC unroll 6")
 #endif
