@@ -34,9 +34,9 @@
 
 /* thaw() in map.c: what it makes of e; from DEAD the hint and `known` are gone. */
 #ifdef REVIVE_KNOWN /* broken: a revived entry counts as written back */
-#define THAWED(e) (TABLE(PA(e)) | KNOWN | IS_TABLE(e) * ((e) & HINT_BITS))
+#define THAWED(e) (TABLE(PA(e)) | KNOWN | (e) & ACCESSED | IS_TABLE(e) * ((e) & HINT_BITS))
 #else
-#define THAWED(e) (TABLE(PA(e)) | IS_TABLE(e) * ((e) & (KNOWN | HINT_BITS)))
+#define THAWED(e) (TABLE(PA(e)) | (e) & ACCESSED | IS_TABLE(e) * ((e) & (KNOWN | HINT_BITS)))
 #endif
 
 inline lowest(mask, t)
