@@ -3,9 +3,9 @@
 /*
  * What a compiler calls for each access in code that it instruments for ThreadSanitizer. The core
  * is compiled so and linked with these instead of the sanitizer's, which is how the simulator sees
- * all that it touches, but for calls of memset: gathers are cleared when they begin, and tables that
- * an unmap took whole, which no pattern does. One thread plays all callers, so plain operations do
- * for the atomic ones.
+ * all that it touches, but for calls of memset: gathers are cleared when they begin, and tables
+ * that an unmap took whole, which no pattern does. One thread plays all callers, so plain
+ * operations do for the atomic ones.
  */
 #include "sim.h"
 
