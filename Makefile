@@ -12,6 +12,7 @@ TRACES ?= traces/nvme-randread.trace.xz traces/vfio-iova-stress.trace.xz
 SOAK ?= 3600
 PREEMPTIONS ?= 3
 SCHEDULES ?= 500000
+MUTANTS ?=
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
@@ -54,6 +55,10 @@ test-schedules: ## up to SCHEDULES schedules of each small scene with at most PR
 	@scripts/packages.sh run test
 	@scripts/build.sh build tests/sched/explore
 	@build/tests/sched/explore --preemptions $(PREEMPTIONS) --limit $(SCHEDULES)
+
+test-mutants: ## break the core in each of the ways of tests/mutants/: a test must notice
+	@scripts/packages.sh run test mutants
+	@scripts/mutants.py $(MUTANTS)
 
 soak: ## threads on random domains for SOAK seconds, an hour unless told
 	@scripts/packages.sh run test

@@ -3,7 +3,7 @@
 # Copyright (c) 2026 The Ebb authors
 #
 # Installs the Debian packages that a task needs and that are missing.
-# Usage: packages.sh TASK...     tasks: run test lint freestanding goals compilers fresh
+# Usage: packages.sh TASK...     tasks: run test mutants lint freestanding goals compilers fresh
 # Nothing is called but dpkg-query when nothing is missing.
 set -euo pipefail
 
@@ -17,6 +17,7 @@ packages_of() {
 		echo "gnuplot-nox|gnuplot-qt|gnuplot-x11"
 		;;
 	test) echo libcmocka-dev xz-utils ;;
+	mutants) echo patch python3 ;;
 	lint) echo clang clang-format clang-tidy cppcheck shellcheck mandoc ;;
 	freestanding) echo gcc clang binutils gcc-aarch64-linux-gnu binutils-aarch64-linux-gnu ;;
 	goals) echo jq ;;
