@@ -51,6 +51,14 @@ test-asan: ## the tests under AddressSanitizer and UBSan
 	@scripts/packages.sh run test
 	@scripts/test.sh build-asan
 
+test-model: ## Spin models of the protocol, and models broken on purpose: 10 minutes at most
+	@scripts/packages.sh model
+	@scripts/model.sh quick
+
+test-model-full: ## the larger ones: hours, and up to 8 GiB each
+	@scripts/packages.sh model
+	@MODEL_JOBS=1 scripts/model.sh full
+
 test-schedules: ## up to SCHEDULES schedules of each small scene with at most PREEMPTIONS preemptions
 	@scripts/packages.sh run test
 	@scripts/build.sh build tests/sched/explore
@@ -64,6 +72,10 @@ soak: ## threads on random domains for SOAK seconds, an hour unless told
 	@scripts/packages.sh run test
 	@scripts/build.sh build tests/soak
 	@build/tests/soak $(SOAK)
+
+coverage: ## what the tests reach of the core's lines and branches
+	@scripts/packages.sh run test coverage
+	@scripts/coverage.sh
 
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint

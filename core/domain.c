@@ -45,6 +45,7 @@ static void domain_setup(struct ebb_domain *d, const struct ebb_format *f,
 	d->pa_mask = f->pa_bits;
 	if (c->pa_width_lg2)
 		d->pa_mask &= (1ull << c->pa_width_lg2) - 1;
+	d->pa_wide = ~(d->pa_mask | (EBB_TABLE_SIZE - 1));
 }
 
 int ebb_domain_init(struct ebb_domain *d, const struct ebb_config *config,

@@ -67,48 +67,50 @@ ebb_iova ebb_error_iova(const struct ebb_gather *g)
 
 /* ---- ranges to invalidate ---- */
 
-void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last,
-		     enum ebb_invalidation kind)
+void ebb_gather_span_more(struct ebb_gather *g, uint64_t first, uint64_t last,
+			  enum ebb_invalidation kind)
 {
-	struct ebb_span *s = g->nspans ? &g->spans[g->nspans - 1] : NULL;
+	struct ebb_span *s = &g->spans[g->nspans - 1];
 
 	/*
 	 * Neighbours become one. Adding one to a last address cannot wrap: apertures are shorter
 	 * than 64 bits.
 	 */
-	if (s && first <= s->last.v + 1 && s->first.v <= last + 1) {
+	if (first <= s->last.v + 1 && s->first.v <= last + 1) {
 		s->first.v = first < s->first.v ? first : s->first.v;
 		s->last.v = last > s->last.v ? last : s->last.v;
-		s->kind = kind == EBB_WIDE ? EBB_WIDE : s->kind;
-		return;
+		if (kind == EBB_LEAF || s->kind == EBB_WIDE)
+			return;
+		s->kind = EBB_WIDE;
+	} else {
+		g->spans[g->nspans++] = (struct ebb_span){ { first }, { last }, kind };
 	}
-	g->spans[g->nspans++] = (struct ebb_span){ { first }, { last }, kind };
+	g->nwide += kind == EBB_WIDE;
 }
 
-ebb_token ebb_gather_flush(struct ebb_gather *g)
+EBB_INLINE ebb_token flush(struct ebb_gather *g)
 {
 	struct ebb_domain *d = g->domain;
-	unsigned wide = 0;
-	struct ebb_table *list = g->unlinked;
-	ebb_token token;
+	ebb_token token = d->platform.invalidate(d->platform.ctx, g->spans, g->nspans);
+	struct ebb_table *list;
 
-	for (unsigned i = 0; i < g->nspans; i++)
-		wide += g->spans[i].kind == EBB_WIDE;
-	token = d->platform.invalidate(d->platform.ctx, g->spans, g->nspans);
-	ebb_count(&g->counters.wide_invalidations, (uint64_t)wide);
-	ebb_count(&g->counters.leaf_invalidations, (uint64_t)(g->nspans - wide));
+	ebb_count(&g->counters.leaf_invalidations, (uint64_t)(g->nspans - g->nwide));
 	g->nspans = 0;
-	if (ebb_unlikely(list != NULL)) {
+	if (ebb_likely(!g->nwide))
+		return token;
+	ebb_count(&g->counters.wide_invalidations, (uint64_t)g->nwide);
+	g->nwide = 0;
+	list = g->unlinked;
+	if (list) {
 		g->unlinked = NULL;
 		ebb_tables_flushed(g, list, token);
 	}
 	return token;
 }
 
-void ebb_gather_room(struct ebb_gather *g)
+ebb_token ebb_gather_flush(struct ebb_gather *g)
 {
-	if (ebb_unlikely(g->nspans + 2 > EBB_GATHER_SPANS || g->ntouched + 2 > EBB_GATHER_TOUCHED))
-		ebb_sync(g);
+	return flush(g);
 }
 
 /* ---- candidates ---- */
@@ -122,14 +124,7 @@ EBB_INLINE unsigned slot_hash(uint64_t cand)
 	return (unsigned)(n + 37 * (n / EBB_GATHER_SLOTS) + 64 * level);
 }
 
-EBB_INLINE uint64_t cand_of_touched(uint64_t touched)
-{
-	unsigned level = ebb_cand_level(touched);
-
-	return ebb_cand(ebb_table_first(touched, level), level);
-}
-
-static bool slot_has(const struct ebb_gather *g, uint64_t cand)
+EBB_INLINE bool slot_has(const struct ebb_gather *g, uint64_t cand)
 {
 	unsigned h = slot_hash(cand);
 
@@ -204,23 +199,38 @@ EBB_INLINE bool looks_empty(const struct ebb_format *f, enum ebb_policy policy,
 	return empty;
 }
 
+/* A table that is not a candidate yet. */
+EBB_NOINLINE int look_at(struct ebb_gather *g, uint64_t touched, uint64_t cand)
+{
+	unsigned looked = 1;
+	int freed = 0;
+
+	if (!looks_empty(&ebb_vtdss, EBB_DEFERRED, g->domain, touched))
+		return 0;
+	ebb_slot_add_wait(g, cand);
+	/* Tables above may follow, a level a round. No owner number free: later. */
+	for (unsigned l = 0; l < g->domain->levels && looked; l++)
+		if (ebb_unlikely(g->nslots >= g->domain->batch && g->domain->batch))
+			freed += ebb_reclaim_batch(g, false, &looked);
+	return freed;
+}
+
 EBB_INLINE int look_at_touched(struct ebb_gather *g)
 {
-	unsigned n = g->ntouched, looked = 1;
+	unsigned n = g->ntouched;
 	int freed = 0;
 
 	g->ntouched = 0;
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t cand = cand_of_touched(g->touched[i]);
+		uint64_t touched = g->touched[i];
+		unsigned level = ebb_cand_level(touched);
+		/* Leaf tables by themselves, for their shifts are constants. */
+		uint64_t cand = ebb_cand(ebb_likely(!level) ? ebb_table_first(touched, 0) :
+							      ebb_table_first(touched, level),
+					 level);
 
-		if (slot_has(g, cand) ||
-		    !looks_empty(&ebb_vtdss, EBB_DEFERRED, g->domain, g->touched[i]))
-			continue;
-		ebb_slot_add_wait(g, cand);
-		/* Tables above may follow, a level a round. No owner number free: later. */
-		for (unsigned l = 0; l < g->domain->levels && looked; l++)
-			if (ebb_unlikely(g->nslots >= g->domain->batch && g->domain->batch))
-				freed += ebb_reclaim_batch(g, false, &looked);
+		if (ebb_unlikely(!slot_has(g, cand)))
+			freed += look_at(g, touched, cand);
 	}
 	return freed;
 }
@@ -243,7 +253,7 @@ int ebb_sync(struct ebb_gather *g)
 	int freed = 0;
 
 	if (g->nspans)
-		ebb_gather_flush(g);
+		flush(g);
 	if (g->ntouched)
 		freed = look_at_touched(g);
 	if (ebb_unlikely(!g->domain->batch))

@@ -22,8 +22,14 @@ struct ebb_table {
 #define EBB_SPARES_MAX	 (2 * EBB_BATCH_MAX) /* spare tables that a gather keeps */
 #define EBB_POOL_MAX	 256u /* spare tables that a domain keeps besides */
 
-#define EBB_INLINE	static inline __attribute__((always_inline))
-#define EBB_COLD	__attribute__((noinline, cold))
+#define EBB_INLINE   static inline __attribute__((always_inline))
+#define EBB_COLD     __attribute__((noinline, cold))
+#define EBB_NOINLINE static __attribute__((noinline))
+#ifdef __clang__
+#define EBB_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define EBB_UNROLL _Pragma("GCC unroll 6")
+#endif
 #define ebb_likely(x)	__builtin_expect(!!(x), 1)
 #define ebb_unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -35,6 +41,15 @@ struct ebb_table {
 	((d)->policy == EBB_DEFERRED ? fn(&ebb_vtdss, EBB_DEFERRED, __VA_ARGS__) : \
 	 (d)->policy == EBB_NONE     ? fn(&ebb_vtdss, EBB_NONE, __VA_ARGS__) :     \
 				       fn(&ebb_vtdss, EBB_RWLOCK, __VA_ARGS__))
+
+/*
+ * The same for the hot path, where each combination is a function of its own, fn_deferred() and so
+ * on: inlined side by side in one function they would share its registers, and save them all.
+ */
+#define EBB_DISPATCH(d, fn, ...)                                    \
+	((d)->policy == EBB_DEFERRED ? fn##_deferred(__VA_ARGS__) : \
+	 (d)->policy == EBB_NONE     ? fn##_none(__VA_ARGS__) :     \
+				       fn##_rwlock(__VA_ARGS__))
 
 /* ---- spans and indices ---- */
 
@@ -221,6 +236,32 @@ EBB_INLINE struct ebb_table *ebb_walk_down(const struct ebb_format *f, const str
 	return t;
 }
 
+/*
+ * The leaf table on the way to iova if every entry on the way is a plain one, else NULL: the walk of
+ * the hot path. *e is the entry that refers to it.
+ */
+EBB_INLINE struct ebb_table *ebb_walk_plain_from(const struct ebb_format *f, struct ebb_table *t,
+						 unsigned top, uint64_t iova, uint64_t *e)
+{
+	EBB_UNROLL
+	for (unsigned l = top; l > 0; l--) {
+		*e = ebb_load(&t->entry[ebb_index(iova, l)]);
+		if (ebb_unlikely(!ebb_is_plain(f, *e)))
+			return NULL;
+		t = ebb_child(f, *e);
+	}
+	return t;
+}
+
+/* The depth that most hardware has as a constant, so that the walk is a straight line. */
+EBB_INLINE struct ebb_table *ebb_walk_plain(const struct ebb_format *f, const struct ebb_domain *d,
+					    uint64_t iova, uint64_t *e)
+{
+	if (ebb_likely(d->levels == 4))
+		return ebb_walk_plain_from(f, d->root, 3, iova, e);
+	return ebb_walk_plain_from(f, d->root, ebb_top(d), iova, e);
+}
+
 /* ---- read sections ---- */
 
 void ebb_rw_write_lock(struct ebb_domain *d);
@@ -304,19 +345,47 @@ EBB_INLINE unsigned ebb_cand_level(uint64_t cand)
 
 /* ---- gather.c ---- */
 
-/*
- * Remembers to invalidate [first, last]. There must be room: ebb_gather_room() before, outside
- * sections.
- */
-void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last,
-		     enum ebb_invalidation kind);
+/* The rest of ebb_gather_span(), below. */
+void ebb_gather_span_more(struct ebb_gather *g, uint64_t first, uint64_t last,
+			  enum ebb_invalidation kind);
 /*
  * Invalidates what is remembered, at least one span, and passes the unlinked tables on. The token
  * covers all invalidations of this gather before it.
  */
 ebb_token ebb_gather_flush(struct ebb_gather *g);
-/* Syncs if a step of unmap might find no room for what it has to remember. Outside sections. */
-void ebb_gather_room(struct ebb_gather *g);
+
+/*
+ * Remembers to invalidate [first, last]. There must be room: ebb_gather_room() before, outside
+ * sections.
+ */
+EBB_INLINE void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last,
+				enum ebb_invalidation kind)
+{
+	if (ebb_unlikely(g->nspans)) {
+		ebb_gather_span_more(g, first, last, kind);
+		return;
+	}
+	g->spans[0].first.v = first;
+	g->spans[0].last.v = last;
+	g->spans[0].kind = kind;
+	g->nspans = 1;
+	if (kind == EBB_WIDE)
+		g->nwide = 1;
+}
+
+/* Whether a step of unmap finds room for what it has to remember. */
+EBB_INLINE bool ebb_gather_has_room(const struct ebb_gather *g)
+{
+	return g->nspans + 2 <= EBB_GATHER_SPANS && g->ntouched + 2 <= EBB_GATHER_TOUCHED;
+}
+
+/* Syncs if it might not. Outside sections. */
+EBB_INLINE void ebb_gather_room(struct ebb_gather *g)
+{
+	if (ebb_unlikely(!ebb_gather_has_room(g)))
+		ebb_sync(g);
+}
+
 /* Queues a candidate. False: no free slot. */
 bool ebb_slot_add(struct ebb_gather *g, uint64_t cand);
 /* The same, reclaiming for as long as there is no free slot. Outside sections. */

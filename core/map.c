@@ -171,9 +171,9 @@ static bool thaw(const struct ebb_format *f, struct job *j, uint64_t *ep, uint64
  * the entry in *ep_e, or RUN_SPARES with nothing changed, or EBB_ERR_MAPPED. `up` refers to the
  * table that ep is in, NULL for the root.
  */
-static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
-				 const struct run *r, uint64_t *up, uint64_t *ep, unsigned level,
-				 uint64_t *e)
+EBB_NOINLINE int settle_entry(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+			      const struct run *r, uint64_t *up, uint64_t *ep, unsigned level,
+			      uint64_t *e)
 {
 	for (;;) {
 		if (ebb_owner(f, *e)) {
@@ -201,14 +201,38 @@ static EBB_COLD int settle_entry(const struct ebb_format *f, enum ebb_policy pol
 	}
 }
 
-/* Something is in one of the slots of a run. */
+/* Something is in slot i of a run whose table is t. */
 static EBB_COLD int run_blocked(const struct ebb_format *f, struct job *j, const struct run *r,
-				uint64_t e, unsigned i)
+				struct ebb_table *t, unsigned i)
 {
-	if (!f->is_leaf(e, r->level))
+	if (!f->is_leaf(ebb_load(&t->entry[ebb_index(r->iova, r->level) + i]), r->level))
 		return RUN_DISPLACE;
 	j->at = r->iova + ((uint64_t)i << ebb_entry_span_lg2(r->level));
 	return EBB_ERR_MAPPED;
+}
+
+/*
+ * Stores n leaves into t, at `level`, or none at all: returns n, or which of the slots is taken.
+ * Inside the section of the walk to t, which has seen to the sparse hint.
+ */
+EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy policy,
+				 struct ebb_table *t, unsigned level, uint64_t iova, unsigned n,
+				 uint64_t pa, unsigned prot)
+{
+	uint64_t *slot = &t->entry[ebb_index(iova, level)];
+	unsigned i = 0;
+
+	do
+		if (ebb_unlikely(ebb_load(&slot[i]) != 0))
+			return i;
+	while (++i < n);
+	i = 0;
+	do
+		ebb_store(&slot[i], f->leaf(pa + i * ebb_entry_span(level), level, prot));
+	while (++i < n); /* step 3 */
+	if (policy == EBB_RWLOCK)
+		__atomic_fetch_add(&ebb_hot_desc(t)->count, n, __ATOMIC_RELAXED);
+	return n;
 }
 
 /* Maps one run, inside a section. Everything or nothing. */
@@ -217,7 +241,8 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 {
 	struct ebb_domain *d = j->g->domain;
 	struct ebb_table *t = d->root;
-	uint64_t *slot, *up = NULL, up_e = 0, pa = r->pa;
+	uint64_t *up = NULL, up_e = 0;
+	unsigned i, n;
 	int ret;
 
 	j->at = r->iova;
@@ -233,21 +258,13 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 		up_e = e;
 		t = ebb_child(f, e);
 	}
-	slot = &t->entry[ebb_index(r->iova, r->level)];
-	for (unsigned i = 0; i < r->n; i++) {
-		uint64_t e = ebb_load(&slot[i]);
-
-		if (ebb_unlikely(e))
-			return run_blocked(f, j, r, e, i);
-	}
-	if (policy == EBB_DEFERRED &&
-	    ebb_unlikely(hint_misses(f, up_e, ebb_index(r->iova, r->level), r->n)))
+	i = ebb_index(r->iova, r->level);
+	if (policy == EBB_DEFERRED && hint_misses(f, up_e, i, r->n))
 		hint_clear(f, up);
-	for (unsigned i = 0; i < r->n; i++, pa += ebb_entry_span(r->level))
-		ebb_store(&slot[i], f->leaf(pa, r->level, j->prot)); /* step 3 */
-	if (policy == EBB_RWLOCK)
-		__atomic_fetch_add(&ebb_hot_desc(t)->count, r->n, __ATOMIC_RELAXED);
-	ebb_write_back(d, slot, r->n);
+	n = leaves_store(f, policy, t, r->level, r->iova, r->n, r->pa, j->prot);
+	if (n < r->n)
+		return run_blocked(f, j, r, t, n);
+	ebb_write_back(d, &t->entry[i], n);
 	return EBB_OK;
 }
 
@@ -307,14 +324,10 @@ static int survey_run(const struct ebb_format *f, enum ebb_policy policy, struct
 			break;
 		t = ebb_child(f, e);
 	}
-	if (l == r->level) {
-		for (unsigned i = 0; i < r->n && !ret; i++) {
-			uint64_t e = ebb_load(&t->entry[ebb_index(r->iova, l) + i]);
-
-			if (e)
-				ret = run_blocked(f, j, r, e, i);
-		}
-	}
+	if (l == r->level)
+		for (unsigned i = 0; i < r->n && !ret; i++)
+			if (ebb_load(&t->entry[ebb_index(r->iova, l) + i]))
+				ret = run_blocked(f, j, r, t, i);
 	ebb_section_leave(policy, d);
 	if (ret == RUN_DISPLACE) {
 		s->displaces = true;
@@ -468,21 +481,19 @@ static EBB_COLD void map_notify(struct ebb_gather *g, uint64_t iova, uint64_t la
 	ebb_count(&g->counters.wide_invalidations, 1u);
 }
 
-EBB_INLINE int map_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
-			 uint64_t iova, uint64_t last, uint64_t pa, unsigned prot)
+static int map_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+		     uint64_t iova, uint64_t last, uint64_t pa, unsigned prot)
 {
 	struct job j = { .g = g, .iova = iova, .last = last, .pa = pa, .prot = prot };
 	struct run r = next_run(g->domain, iova, last, pa);
 	int ret = RUN_SPARES;
 
-	if (ebb_likely(run_bytes(&r) == last - iova + 1))
+	if (run_bytes(&r) == last - iova + 1)
 		ret = run_map(f, policy, &j, &r);
-	if (ebb_unlikely(ret > 0))
+	if (ret > 0)
 		ret = map_slow(f, policy, &j);
-	if (ebb_unlikely(ret == EBB_ERR_MAPPED))
+	if (ret == EBB_ERR_MAPPED)
 		g->error_iova.v = j.at;
-	if (ebb_unlikely(g->domain->flags & EBB_CACHING_MODE) && !ret)
-		map_notify(g, iova, last);
 	return ret;
 }
 
@@ -497,18 +508,86 @@ EBB_INLINE int map_error(const struct ebb_domain *d, uint64_t iova, uint64_t pa,
 		return EBB_ERR_MISALIGNED;
 	if (iova + len - 1 < iova || iova + len - 1 > d->iova_last)
 		return EBB_ERR_APERTURE;
-	if (pa + len - 1 < pa || ((pa + len - 1) & ~(d->pa_mask | (EBB_TABLE_SIZE - 1))))
+	if (pa + len - 1 < pa || ((pa + len - 1) & d->pa_wide))
 		return EBB_ERR_PA_WIDTH;
 	if ((prot & EBB_SNOOP) && !(d->flags & EBB_SNOOP_CONTROL))
 		return EBB_ERR_UNSUPPORTED;
 	return EBB_OK;
 }
 
+EBB_NOINLINE int map_checked(struct ebb_gather *g, uint64_t iova, uint64_t pa, uint64_t len,
+			     unsigned prot)
+{
+	int ret = map_error(g->domain, iova, pa, len, prot);
+
+	if (!ret)
+		ret = EBB_SPECIALISE(g->domain, map_range, g, iova, iova + len - 1, pa, prot);
+	if (!ret && (g->domain->flags & EBB_CACHING_MODE))
+		map_notify(g, iova, iova + len - 1);
+	return ret;
+}
+
+/* A run of small pages, inside a section, to which other than plain entries lead. */
+EBB_NOINLINE int map_small(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			   uint64_t iova, uint64_t pa, unsigned n, unsigned prot)
+{
+	struct job j = { .g = g, .prot = prot };
+	struct run r = { .iova = iova, .pa = pa, .n = n };
+
+	return run_store(f, policy, &j, &r);
+}
+
+/*
+ * The common case by itself: pages of the smallest size within one leaf table. Plain entries lead
+ * there, or can be made to at once, and nothing is in the way; otherwise nothing has changed yet.
+ */
+EBB_INLINE int map_plain(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			 uint64_t iova, uint64_t pa, uint64_t len, unsigned prot)
+{
+	unsigned n = (unsigned)(len >> EBB_PAGE_LG2);
+	struct ebb_table *t;
+	bool done;
+	uint64_t e = 0;
+
+	ebb_section_enter(policy, g->domain);
+	t = ebb_walk_plain(f, g->domain, iova, &e);
+	if (ebb_likely(t && !(policy == EBB_DEFERRED && hint_misses(f, e, ebb_index(iova, 0), n))))
+		done = leaves_store(f, policy, t, 0, iova, n, pa, prot) == n;
+	else
+		done = map_small(f, policy, g, iova, pa, n, prot) == EBB_OK;
+	ebb_section_leave(policy, g->domain);
+	return ebb_likely(done) ? EBB_OK : map_checked(g, iova, pa, len, prot);
+}
+
+EBB_NOINLINE int map_plain_deferred(struct ebb_gather *g, uint64_t iova, uint64_t pa, uint64_t len,
+				    unsigned prot)
+{
+	return map_plain(&ebb_vtdss, EBB_DEFERRED, g, iova, pa, len, prot);
+}
+
+EBB_NOINLINE int map_plain_none(struct ebb_gather *g, uint64_t iova, uint64_t pa, uint64_t len,
+				unsigned prot)
+{
+	return map_plain(&ebb_vtdss, EBB_NONE, g, iova, pa, len, prot);
+}
+
+EBB_NOINLINE int map_plain_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t pa, uint64_t len,
+				  unsigned prot)
+{
+	return map_plain(&ebb_vtdss, EBB_RWLOCK, g, iova, pa, len, prot);
+}
+
 int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsigned prot)
 {
-	int ret = map_error(g->domain, iova.v, pa.v, len, prot);
+	const struct ebb_domain *d = g->domain;
+	uint64_t last = iova.v + len - 1, pa_last = pa.v + len - 1;
 
-	if (ebb_unlikely(ret))
-		return ret;
-	return EBB_SPECIALISE(g->domain, map_range, g, iova.v, iova.v + len - 1, pa.v, prot);
+	/* No leaf table is this long, so both ends are in one, and no larger page fits. */
+	if (ebb_likely(!((iova.v | pa.v | len) & (EBB_TABLE_SIZE - 1)) &&
+		       len - 1 < ebb_entry_span(1) - 1 && (iova.v ^ last) < ebb_entry_span(1) &&
+		       last <= d->iova_last && !((pa.v | pa_last) & d->pa_wide) &&
+		       prot - 1 < (EBB_READ | EBB_WRITE) &&
+		       !(d->flags & (EBB_CACHING_MODE | EBB_NONSNOOPING))))
+		return EBB_DISPATCH(d, map_plain, g, iova.v, pa.v, len, prot);
+	return map_checked(g, iova.v, pa.v, len, prot);
 }

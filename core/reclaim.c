@@ -128,16 +128,25 @@ static void owner_give(struct ebb_domain *d, unsigned o)
 /* ---- the batch ---- */
 
 /*
- * Keeps the batch sorted, so that neighbouring spans are invalidated as one. The slots come nearly
- * in order.
+ * Sorts the batch, so that neighbouring spans are invalidated as one and walks go the same ways.
+ * Shell's method: it costs little where the slots came in order, and not much where they did not.
  */
-static void work_insert(struct ebb_gather *g, unsigned n, uint64_t cand)
+static void work_sort(struct ebb_work *w, unsigned n)
 {
-	unsigned i = n;
+	static const unsigned char gaps[] = { 13, 4, 1 };
 
-	for (; i > 0 && g->work[i - 1].cand > cand; i--)
-		g->work[i] = g->work[i - 1];
-	g->work[i].cand = cand;
+	for (unsigned k = 0; k < sizeof(gaps); k++) {
+		unsigned gap = gaps[k];
+
+		for (unsigned i = gap; i < n; i++) {
+			uint64_t cand = w[i].cand;
+			unsigned j = i;
+
+			for (; j >= gap && w[j - gap].cand > cand; j -= gap)
+				w[j].cand = w[j - gap].cand;
+			w[j].cand = cand;
+		}
+	}
 }
 
 static unsigned batch_size(const struct ebb_domain *d)
@@ -170,7 +179,7 @@ static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsign
 		 */
 		cand = __atomic_exchange_n(slot, 0, __ATOMIC_ACQ_REL);
 		if (cand)
-			work_insert(g, n++, cand);
+			g->work[n++].cand = cand;
 	}
 	return n;
 }
@@ -180,14 +189,27 @@ static unsigned collect(struct ebb_gather *g, bool steal)
 	struct ebb_domain *d = g->domain;
 	unsigned n = take_slots(g, g, 0, &g->nslots), left;
 
-	if (!steal || n == batch_size(d))
-		return n;
-	ebb_spin_lock(&d->gathers_lock);
-	for (struct ebb_gather *o = d->gathers; o && n < batch_size(d); o = o->next)
-		if (o != g)
-			n = take_slots(g, o, n, &left);
-	ebb_spin_unlock(&d->gathers_lock);
+	if (steal && n < batch_size(d)) {
+		ebb_spin_lock(&d->gathers_lock);
+		for (struct ebb_gather *o = d->gathers; o && n < batch_size(d); o = o->next)
+			if (o != g)
+				n = take_slots(g, o, n, &left);
+		ebb_spin_unlock(&d->gathers_lock);
+	}
+	work_sort(g->work, n);
 	return n;
+}
+
+/*
+ * The sections of steps 7, 9 and 11 are for a few candidates each: entering one costs about as much
+ * as a walk, and a long one would hold up the grace periods of others. Each candidate is walked to
+ * anew all the same.
+ */
+#define SECTION 8u
+
+EBB_INLINE unsigned section_end(unsigned start, unsigned n)
+{
+	return n - start < SECTION ? n : start + SECTION;
 }
 
 /* Step 7. */
@@ -195,11 +217,9 @@ EBB_INLINE bool freeze_one(const struct ebb_format *f, struct ebb_domain *d, str
 			   unsigned owner)
 {
 	unsigned level = ebb_cand_level(w->cand);
+	uint64_t *ep = ebb_walk_to(f, d, w->cand, level);
 	bool frozen = false;
-	uint64_t *ep;
 
-	ebb_hot_read_lock();
-	ep = ebb_walk_to(f, d, w->cand, level);
 	if (ep) {
 		uint64_t e = ebb_load(ep), pa = e & f->pa_bits;
 
@@ -210,7 +230,6 @@ EBB_INLINE bool freeze_one(const struct ebb_format *f, struct ebb_domain *d, str
 					      ebb_state_frozen(f, pa, owner), carried(f));
 		}
 	}
-	ebb_hot_read_unlock();
 	return frozen;
 }
 
@@ -219,13 +238,11 @@ EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_domain *d, const
 			 unsigned owner, bool *again)
 {
 	uint64_t pa = ebb_hot_pa(w->table).v, frozen = ebb_state_frozen(f, pa, owner);
+	uint64_t *ep = ebb_walk_to(f, d, w->cand, ebb_cand_level(w->cand));
+	uint64_t e = ep ? ebb_load(ep) : 0;
 	bool dead = false;
-	uint64_t *ep, e;
 
 	*again = false;
-	ebb_hot_read_lock();
-	ep = ebb_walk_to(f, d, w->cand, ebb_cand_level(w->cand));
-	e = ep ? ebb_load(ep) : 0;
 	if ((e & f->state_bits) == frozen) {
 		if (!scan(f, e, w->table)) {
 			*again = change_state(f, ep, frozen, ebb_state_table(f, pa), carried(f)) &&
@@ -235,7 +252,6 @@ EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_domain *d, const
 			dead = true;
 		}
 	}
-	ebb_hot_read_unlock();
 	return dead;
 }
 
@@ -244,17 +260,12 @@ EBB_INLINE bool unlink_one(const struct ebb_format *f, struct ebb_domain *d,
 			   const struct ebb_work *w, unsigned owner)
 {
 	uint64_t dead = ebb_state_dead(f, ebb_hot_pa(w->table).v, owner);
-	bool unlinked = false;
-	uint64_t *ep;
+	uint64_t *ep = ebb_walk_to(f, d, w->cand, ebb_cand_level(w->cand));
 
-	ebb_hot_read_lock();
-	ep = ebb_walk_to(f, d, w->cand, ebb_cand_level(w->cand));
-	if (ep && change_state(f, ep, dead, 0, 0)) {
-		ebb_write_back(d, ep, 1);
-		unlinked = true;
-	}
-	ebb_hot_read_unlock();
-	return unlinked;
+	if (!ep || !change_state(f, ep, dead, 0, 0))
+		return false;
+	ebb_write_back(d, ep, 1);
+	return true;
 }
 
 static unsigned freeze_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n,
@@ -262,9 +273,15 @@ static unsigned freeze_all(const struct ebb_format *f, struct ebb_gather *g, uns
 {
 	unsigned kept = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		if (freeze_one(f, g->domain, &g->work[i], owner))
-			g->work[kept++] = g->work[i];
+	for (unsigned i = 0; i < n;) {
+		unsigned end = section_end(i, n);
+
+		ebb_hot_read_lock();
+		for (; i < end; i++)
+			if (freeze_one(f, g->domain, &g->work[i], owner))
+				g->work[kept++] = g->work[i];
+		ebb_hot_read_unlock();
+	}
 	ebb_count(&g->counters.frozen, (uint64_t)kept);
 	return kept;
 }
@@ -276,19 +293,25 @@ static unsigned kill_all(const struct ebb_format *f, struct ebb_gather *g, unsig
 	unsigned kept = 0;
 	bool again;
 
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t cand = g->work[i].cand;
-		unsigned level = ebb_cand_level(cand);
+	for (unsigned i = 0; i < n;) {
+		unsigned end = section_end(i, n);
 
-		if (kill_one(f, g->domain, &g->work[i], owner, &again)) {
-			g->work[kept++] = g->work[i];
-			if (g->nspans == EBB_GATHER_SPANS)
-				*token = ebb_gather_flush(g);
-			ebb_gather_span(g, ebb_table_first(cand, level),
-					ebb_table_last(cand, level), EBB_WIDE);
-		} else if (again) {
-			ebb_slot_add(g, cand);
+		if (g->nspans + SECTION > EBB_GATHER_SPANS)
+			*token = ebb_gather_flush(g);
+		ebb_hot_read_lock();
+		for (; i < end; i++) {
+			uint64_t cand = g->work[i].cand;
+			unsigned level = ebb_cand_level(cand);
+
+			if (kill_one(f, g->domain, &g->work[i], owner, &again)) {
+				g->work[kept++] = g->work[i];
+				ebb_gather_span(g, ebb_table_first(cand, level),
+						ebb_table_last(cand, level), EBB_WIDE);
+			} else if (again) {
+				ebb_slot_add(g, cand);
+			}
 		}
+		ebb_hot_read_unlock();
 	}
 	if (kept)
 		*token = ebb_gather_flush(g);
@@ -301,20 +324,27 @@ static struct ebb_table *unlink_all(const struct ebb_format *f, struct ebb_gathe
 {
 	struct ebb_table *list = NULL;
 
-	for (unsigned i = 0; i < n; i++) {
-		struct ebb_table *t = g->work[i].table;
-		uint64_t cand = g->work[i].cand;
-		unsigned level = ebb_cand_level(cand);
+	for (unsigned i = 0; i < n;) {
+		unsigned end = section_end(i, n);
 
-		if (!unlink_one(f, g->domain, &g->work[i], owner))
-			continue;
-		ebb_table_unlinked(g, t, level);
-		ebb_hot_desc(t)->count = 0; /* all zero: argument d */
-		ebb_hot_desc(t)->next = list;
-		list = t;
-		/* There is a free slot for each candidate of the batch: it came out of one. */
-		if (level + 1 < ebb_top(g->domain))
-			ebb_slot_add(g, ebb_cand(ebb_table_first(cand, level + 1), level + 1));
+		ebb_hot_read_lock();
+		for (; i < end; i++) {
+			struct ebb_table *t = g->work[i].table;
+			uint64_t cand = g->work[i].cand;
+			unsigned level = ebb_cand_level(cand);
+
+			if (!unlink_one(f, g->domain, &g->work[i], owner))
+				continue;
+			ebb_table_unlinked(g, t, level);
+			ebb_hot_desc(t)->count = 0; /* all zero: argument d */
+			ebb_hot_desc(t)->next = list;
+			list = t;
+			/* There is a free slot for each candidate: it came out of one. */
+			if (level + 1 < ebb_top(g->domain))
+				ebb_slot_add(g,
+					     ebb_cand(ebb_table_first(cand, level + 1), level + 1));
+		}
+		ebb_hot_read_unlock();
 	}
 	return list;
 }

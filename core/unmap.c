@@ -24,15 +24,20 @@ enum step {
 	STEP_PARTIAL,
 };
 
+/* Policy rwlock: what is left to do when the read side has been left. */
+struct prune {
+	bool wanted; /* a table's count came to zero... */
+	/* ...here, and this remains to be invalidated if nothing is pruned */
+	uint64_t iova, span_first, span_last;
+};
+
 struct clear {
 	struct ebb_gather *g;
 	uint64_t first, last; /* the whole range */
 	uint64_t cursor; /* not yet cleared from here on; last + 1 at the end */
 	uint64_t removed; /* bytes */
 	bool exclusive; /* the write side is held */
-	bool prune; /* policy rwlock: a table's count came to zero... */
-	/* ...here, and this remains to be invalidated if nothing is pruned */
-	uint64_t prune_iova, span_first, span_last;
+	struct prune prune;
 };
 
 /* Step 5: remembers that a table lost entries, unless it is the one remembered last. */
@@ -40,7 +45,7 @@ EBB_INLINE void touch(struct ebb_gather *g, uint64_t iova, unsigned level)
 {
 	uint64_t t = ebb_cand(iova, level);
 
-	if (level == ebb_top(g->domain))
+	if (level > 0 && level == ebb_top(g->domain))
 		return;
 	if (g->ntouched) {
 		uint64_t diff = g->touched[g->ntouched - 1] ^ t;
@@ -52,27 +57,27 @@ EBB_INLINE void touch(struct ebb_gather *g, uint64_t iova, unsigned level)
 }
 
 /* `n` entries of a table became zero; [first, last] is what they covered. */
-EBB_INLINE void entries_gone(enum ebb_policy policy, struct clear *c, struct ebb_table *t,
-			     unsigned level, unsigned n, uint64_t first, uint64_t last,
-			     enum ebb_invalidation kind)
+EBB_INLINE void entries_gone(enum ebb_policy policy, struct ebb_gather *g, struct prune *prune,
+			     struct ebb_table *t, unsigned level, unsigned n, uint64_t first,
+			     uint64_t last, enum ebb_invalidation kind)
 {
 	if (policy == EBB_RWLOCK) {
 		uint32_t left = __atomic_sub_fetch(&ebb_hot_desc(t)->count, n, __ATOMIC_RELAXED);
 
-		if (!left && level < ebb_top(c->g->domain)) {
-			c->prune = true;
-			c->prune_iova = first;
+		if (!left && level < ebb_top(g->domain)) {
+			prune->wanted = true;
+			prune->iova = first;
 			if (kind == EBB_LEAF) {
-				c->span_first = first;
-				c->span_last = last;
+				prune->span_first = first;
+				prune->span_last = last;
 				/* the wide invalidation of the pruned table will cover it */
 				return;
 			}
 		}
 	}
-	ebb_gather_span(c->g, first, last, kind);
+	ebb_gather_span(g, first, last, kind);
 	if (policy == EBB_DEFERRED)
-		touch(c->g, first, level);
+		touch(g, first, level);
 }
 
 /*
@@ -110,7 +115,7 @@ EBB_INLINE enum step clear_run(const struct ebb_format *f, enum ebb_policy polic
 		unsigned to = from + (unsigned)((last - first + 1) >> ebb_entry_span_lg2(level));
 
 		ebb_write_back(c->g->domain, &t->entry[from], to - from);
-		entries_gone(policy, c, t, level, n, first, last, EBB_LEAF);
+		entries_gone(policy, c->g, &c->prune, t, level, n, first, last, EBB_LEAF);
 		c->removed += n * size;
 	} else if (i < EBB_TABLE_ENTRIES && at <= c->last &&
 		   f->is_leaf(ebb_load(&t->entry[i]), level)) {
@@ -153,8 +158,8 @@ EBB_INLINE void claim(const struct ebb_format *f, enum ebb_policy policy, struct
 		return; /* a reclaimer was faster, and frees it */
 	ebb_write_back(c->g->domain, ep, 1);
 	claim_table(f, c, ebb_child(f, e), level - 1);
-	entries_gone(policy, c, t, level, 1, ebb_entry_first(at, level), ebb_entry_last(at, level),
-		     EBB_WIDE);
+	entries_gone(policy, c->g, &c->prune, t, level, 1, ebb_entry_first(at, level),
+		     ebb_entry_last(at, level), EBB_WIDE);
 }
 
 EBB_INLINE bool covered(const struct clear *c, uint64_t at, unsigned level)
@@ -194,14 +199,12 @@ EBB_INLINE enum step clear_step(const struct ebb_format *f, enum ebb_policy poli
 }
 
 /* Policy rwlock: frees what a step emptied. */
-static void prune_after(struct clear *c)
+static void prune_after(struct ebb_gather *g, struct prune *prune)
 {
-	struct ebb_gather *g = c->g;
-
-	c->prune = false;
-	if (!ebb_rw_prune(g, c->prune_iova) && c->span_last)
-		ebb_gather_span(g, c->span_first, c->span_last, EBB_LEAF);
-	c->span_last = 0;
+	prune->wanted = false;
+	if (!ebb_rw_prune(g, prune->iova) && prune->span_last)
+		ebb_gather_span(g, prune->span_first, prune->span_last, EBB_LEAF);
+	prune->span_last = 0;
 }
 
 /*
@@ -227,8 +230,8 @@ EBB_INLINE void claim_passed(const struct ebb_format *f, enum ebb_policy policy,
 		claim(f, policy, c, t, level + 1, at);
 	}
 	ebb_unlink_leave(policy, d);
-	if (policy == EBB_RWLOCK && c->prune)
-		prune_after(c);
+	if (policy == EBB_RWLOCK && c->prune.wanted)
+		prune_after(c->g, &c->prune);
 }
 
 EBB_INLINE enum step clear_one(const struct ebb_format *f, enum ebb_policy policy, struct clear *c)
@@ -248,8 +251,8 @@ EBB_INLINE enum step clear_one(const struct ebb_format *f, enum ebb_policy polic
 		c->exclusive = false;
 		ebb_rw_write_unlock(d);
 	}
-	if (c->prune)
-		prune_after(c);
+	if (c->prune.wanted)
+		prune_after(c->g, &c->prune);
 	return s;
 }
 
@@ -451,29 +454,35 @@ static int settle_edges(const struct ebb_format *f, enum ebb_policy policy, stru
 
 /* ---- entry points ---- */
 
-EBB_INLINE int unmap_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
-			   uint64_t iova, uint64_t last, uint64_t *unmapped)
+/* From the cursor on; *unmapped is what clear_plain() has removed before it. */
+static int unmap_rest(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+		      uint64_t iova, uint64_t last, uint64_t *unmapped)
 {
-	struct clear c = { .g = g, .first = iova, .last = last, .cursor = iova };
+	struct clear c = {
+		.g = g,
+		.first = iova,
+		.last = last,
+		.cursor = iova + *unmapped,
+		.removed = *unmapped,
+	};
 	int ret;
 
 	/*
 	 * Within one leaf table the first step meets any larger leaf before it has changed
 	 * anything.
 	 */
-	if (ebb_unlikely(ebb_table_first(iova, 0) != ebb_table_first(last, 0))) {
+	if (ebb_table_first(iova, 0) != ebb_table_first(last, 0)) {
 		ret = settle_edges(f, policy, g, iova, last);
 		if (ret)
 			return ret;
 	}
-	while (ebb_unlikely(clear_all(f, policy, &c) == STEP_PARTIAL)) {
+	while (clear_all(f, policy, &c) == STEP_PARTIAL) {
 		ret = settle_edges(f, policy, g, iova, last);
 		if (ret)
 			return ret;
 	}
-	if (unmapped)
-		*unmapped = c.removed;
-	if (ebb_likely(c.removed))
+	*unmapped = c.removed;
+	if (c.removed)
 		return EBB_OK;
 	/*
 	 * Nothing was mapped, so the caller has nothing to sync for, and may map there at once. The
@@ -484,19 +493,90 @@ EBB_INLINE int unmap_range(const struct ebb_format *f, enum ebb_policy policy, s
 	return EBB_ERR_NOT_MAPPED;
 }
 
+/* After `before` bytes were removed from the beginning of the range. */
+EBB_NOINLINE int unmap_checked(struct ebb_gather *g, uint64_t iova, uint64_t len,
+			       uint64_t *unmapped, uint64_t before)
+{
+	uint64_t last = iova + len - 1, bytes = before;
+	int ret;
+
+	if (unmapped)
+		*unmapped = 0;
+	if (!len)
+		return EBB_ERR_INVALID;
+	if ((iova | len) & (EBB_TABLE_SIZE - 1))
+		return EBB_ERR_MISALIGNED;
+	if (last < iova || last > g->domain->iova_last)
+		return EBB_ERR_APERTURE;
+	ret = EBB_SPECIALISE(g->domain, unmap_rest, g, iova, last, &bytes);
+	if (!ret && unmapped)
+		*unmapped = bytes;
+	return ret;
+}
+
+/*
+ * The common case by itself: pages of the smallest size within one leaf table, to which plain
+ * entries lead. They are cleared up to the first hole.
+ */
+EBB_INLINE int unmap_plain(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			   uint64_t iova, uint64_t len, uint64_t *unmapped)
+{
+	struct ebb_domain *d = g->domain;
+	struct prune prune = { 0 };
+	uint64_t *slot, done = 0, e;
+	struct ebb_table *t;
+
+	ebb_section_enter(policy, d);
+	t = ebb_walk_plain(f, d, iova, &e);
+	if (ebb_likely(t != NULL)) {
+		slot = &t->entry[ebb_index(iova, 0)];
+		for (; done < len && ebb_load(slot); done += ebb_entry_span(0))
+			ebb_store(slot++, 0); /* step 5 */
+		if (ebb_likely(done)) {
+			unsigned n = (unsigned)(done >> EBB_PAGE_LG2);
+
+			entries_gone(policy, g, &prune, t, 0, n, iova, iova + done - 1, EBB_LEAF);
+		}
+	}
+	ebb_section_leave(policy, d);
+	if (policy == EBB_RWLOCK && prune.wanted)
+		prune_after(g, &prune);
+	if (ebb_unlikely(done < len))
+		return unmap_checked(g, iova, len, unmapped, done);
+	if (unmapped)
+		*unmapped = len;
+	return EBB_OK;
+}
+
+EBB_NOINLINE int unmap_plain_deferred(struct ebb_gather *g, uint64_t iova, uint64_t len,
+				      uint64_t *unmapped)
+{
+	return unmap_plain(&ebb_vtdss, EBB_DEFERRED, g, iova, len, unmapped);
+}
+
+EBB_NOINLINE int unmap_plain_none(struct ebb_gather *g, uint64_t iova, uint64_t len,
+				  uint64_t *unmapped)
+{
+	return unmap_plain(&ebb_vtdss, EBB_NONE, g, iova, len, unmapped);
+}
+
+EBB_NOINLINE int unmap_plain_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t len,
+				    uint64_t *unmapped)
+{
+	return unmap_plain(&ebb_vtdss, EBB_RWLOCK, g, iova, len, unmapped);
+}
+
 int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmapped)
 {
 	uint64_t last = iova.v + len - 1;
 
-	if (unmapped)
-		*unmapped = 0;
-	if (ebb_unlikely(!len))
-		return EBB_ERR_INVALID;
-	if (ebb_unlikely((iova.v | len) & (EBB_TABLE_SIZE - 1)))
-		return EBB_ERR_MISALIGNED;
-	if (ebb_unlikely(last < iova.v || last > g->domain->iova_last))
-		return EBB_ERR_APERTURE;
-	return EBB_SPECIALISE(g->domain, unmap_range, g, iova.v, last, unmapped);
+	/* No leaf table is this long, so both ends are in one. */
+	if (ebb_likely(!((iova.v | len) & (EBB_TABLE_SIZE - 1)) &&
+		       len - 1 < ebb_entry_span(1) - 1 && (iova.v ^ last) < ebb_entry_span(1) &&
+		       last <= g->domain->iova_last && ebb_gather_has_room(g) &&
+		       !(g->domain->flags & EBB_NONSNOOPING)))
+		return EBB_DISPATCH(g->domain, unmap_plain, g, iova.v, len, unmapped);
+	return unmap_checked(g, iova.v, len, unmapped, 0);
 }
 
 static uint64_t clear_range(const struct ebb_format *f, enum ebb_policy policy,

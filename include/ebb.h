@@ -216,6 +216,7 @@ struct ebb_domain {
 	const struct ebb_format *format;
 	struct ebb_platform platform;
 	uint64_t iova_last, pa_mask;
+	uint64_t pa_wide; /* the bits that no output address has */
 	uint32_t flags, leaf_levels;
 	enum ebb_policy policy;
 	enum ebb_partial partial;
@@ -272,7 +273,8 @@ struct ebb_gather {
 	struct ebb_table *unlinked; /* waits for a wide invalidation */
 	/* invalidated, waits for a grace period; other reclaimers may take it */
 	struct ebb_table *pending;
-	unsigned nspare, npending, nspans, ntouched, nslots;
+	unsigned nspare, npending, nwide, nslots;
+	unsigned nspans, ntouched; /* side by side: written and tested as one */
 	ebb_iova error_iova;
 	struct ebb_counters counters;
 	struct ebb_span spans[EBB_GATHER_SPANS];

@@ -6,6 +6,7 @@
 # Usage: build.sh DIR [TARGET...] [-- MESON-OPTION...]
 #   build-tsan      with ThreadSanitizer (and the liburcu flavour that it understands)
 #   build-asan      with AddressSanitizer and UBSan
+#   build-coverage  for `make coverage`: see scripts/coverage.sh
 #   build-COMPILER  with that compiler: build-clang, build-gcc-11, ...
 #   build           the plain build
 set -euo pipefail
@@ -31,6 +32,7 @@ case $dir in
 build) ;;
 build-tsan) options+=(-Db_sanitize=thread -Drcu_flavour=mb) ;;
 build-asan) options+=("-Db_sanitize=address,undefined") ;;
+build-coverage) options+=(-Dprogram=false -Dcoverage=true) ;;
 build-*) export CC=${dir#build-} ;;
 *)
 	echo "build.sh: what is to be built in '$dir'?" >&2

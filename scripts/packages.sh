@@ -3,7 +3,8 @@
 # Copyright (c) 2026 The Ebb authors
 #
 # Installs the Debian packages that a task needs and that are missing.
-# Usage: packages.sh TASK...     tasks: run test mutants lint freestanding goals compilers fresh
+# Usage: packages.sh TASK...
+# Tasks: run test model mutants coverage lint freestanding goals compilers fresh
 # Nothing is called but dpkg-query when nothing is missing.
 set -euo pipefail
 
@@ -18,6 +19,8 @@ packages_of() {
 		;;
 	test) echo libcmocka-dev xz-utils ;;
 	mutants) echo patch python3 ;;
+	model) echo spin gcc libc6-dev ;;
+	coverage) echo gcovr ;;
 	lint) echo clang clang-format clang-tidy cppcheck shellcheck mandoc ;;
 	freestanding) echo gcc clang binutils gcc-aarch64-linux-gnu binutils-aarch64-linux-gnu ;;
 	goals) echo jq ;;

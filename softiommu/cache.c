@@ -159,7 +159,7 @@ static void remember_hole(struct soft_iommu *s, uint64_t iova, const struct soft
 
 static struct soft_reader device_reader(struct soft_iommu *s)
 {
-	return (struct soft_reader){ soft_read_device, s, s->config.pa_width_lg2 };
+	return (struct soft_reader){ soft_read_device, s, s->hardware };
 }
 
 static void walk_from_root(struct soft_iommu *s, uint64_t iova, struct soft_walk *w)
@@ -194,10 +194,7 @@ static void walk_setting_bits(struct soft_iommu *s, uint64_t iova, enum soft_acc
 {
 	bool sets = (s->config.flags & EBB_ACCESSED_DIRTY) && access != SOFT_PROBE;
 
-	/*
-	 * Software may be changing entries. What is not written back yet looks changed however
-	 * often it is read: then the walk goes on with what it has.
-	 */
+	/* Software may be changing entries; not for ever. */
 	for (unsigned i = 0; i < 16; i++) {
 		s->format->walk(w, r, table_pa, start, iova);
 		if (!sets || !w->present || set_bits_on_the_way(s, iova, access, start, w))

@@ -13,14 +13,20 @@
 
 /* ---- formats ---- */
 
+struct soft_hardware { /* what it can do; the bits of all else are reserved */
+	unsigned pa_width_lg2; /* of output addresses */
+	uint32_t leaf_levels;
+	bool snoop_control;
+};
+
 struct soft_reader { /* how a walk gets at entries */
 	soft_read_fn read;
 	void *ctx;
-	unsigned pa_width_lg2;
+	struct soft_hardware hardware;
 };
 
 struct soft_format { /* a file each, from the hardware's specification */
-	unsigned pa_width_lg2;
+	struct soft_hardware hardware; /* the most that there is */
 	uint64_t address, accessed, dirty; /* masks */
 	uint64_t ignored; /* bits of a present entry that software may use as it likes */
 	uint64_t (*span)(unsigned level); /* of an entry */
@@ -111,6 +117,7 @@ struct soft_iommu {
 	struct ebb_platform inner;
 	struct soft_config config;
 	const struct soft_format *format;
+	struct soft_hardware hardware;
 	uint64_t root_pa;
 	bool attached, jitter;
 

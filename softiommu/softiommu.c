@@ -161,9 +161,11 @@ void soft_dma_uncached(struct soft_iommu *s, uint64_t iova, enum soft_access acc
 void soft_walk(enum ebb_format_id format, struct soft_walk *w, soft_read_fn read, void *ctx,
 	       unsigned pa_width_lg2, uint64_t table_pa, unsigned level, uint64_t iova)
 {
-	const struct soft_reader r = { read, ctx, pa_width_lg2 };
+	const struct soft_format *f = format_of(format);
+	struct soft_reader r = { read, ctx, f->hardware };
 
-	format_of(format)->walk(w, &r, table_pa, level, iova);
+	r.hardware.pa_width_lg2 = pa_width_lg2;
+	f->walk(w, &r, table_pa, level, iova);
 }
 
 /* ---- what a test may ask ---- */
@@ -267,8 +269,12 @@ struct soft_iommu *soft_create(const struct ebb_platform *inner, const struct so
 	s->inner = *inner;
 	s->config = *config;
 	s->format = format_of(config->format);
-	if (!s->config.pa_width_lg2)
-		s->config.pa_width_lg2 = s->format->pa_width_lg2;
+	s->hardware = s->format->hardware;
+	s->hardware.snoop_control = config->flags & EBB_SNOOP_CONTROL;
+	if (config->pa_width_lg2)
+		s->hardware.pa_width_lg2 = config->pa_width_lg2;
+	if (config->leaf_levels)
+		s->hardware.leaf_levels = config->leaf_levels;
 	pthread_mutex_init(&s->lock, NULL);
 	soft_queue_init(s);
 	return s;

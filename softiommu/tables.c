@@ -205,8 +205,12 @@ bool soft_set_bits(struct soft_iommu *s, uint64_t table_pa, unsigned index, uint
 	if ((entry & bits) == bits)
 		return true;
 	do
-		if ((now ^ entry) & ~may_differ)
+		if ((now ^ entry) & ~may_differ) {
+			/* The locked access that was to set them has seen memory as it is. */
+			if (t && (s->config.flags & EBB_NONSNOOPING))
+				t->words[index] = now;
 			return false;
+		}
 	while (!__atomic_compare_exchange_n(word, &now, now | bits, false, __ATOMIC_RELAXED,
 					    __ATOMIC_RELAXED));
 	if (t && (s->config.flags & EBB_NONSNOOPING))

@@ -5,10 +5,12 @@
 #include "private.h"
 #include "vtdss.h"
 
-static const char *leaf_rule(uint64_t entry, unsigned level)
+static const char *leaf_rule(uint64_t entry, unsigned level, const struct soft_hardware *hardware)
 {
-	if (level > 2)
-		return "a leaf above the 1 GiB level";
+	if (!(hardware->leaf_levels & (1u << level)))
+		return "a leaf of a size that the hardware does not know";
+	if ((entry & VTD_SNOOP) && !hardware->snoop_control)
+		return "the snoop bit, which the hardware does not know";
 	if (level == 0 && (entry & VTD_PAGE_SIZE))
 		return "the page-size bit in a 4 KiB leaf";
 	if (entry & VTD_ADDRESS & (vtd_span(level) - 1))
@@ -16,10 +18,8 @@ static const char *leaf_rule(uint64_t entry, unsigned level)
 	return NULL;
 }
 
-static const char *table_rule(uint64_t entry, unsigned level)
+static const char *table_rule(uint64_t entry)
 {
-	if (level == 0)
-		return "a reference to a table at level 0";
 	if (!(entry & VTD_READ) || !(entry & VTD_WRITE))
 		return "a reference to a table without all permissions";
 	if (entry & VTD_SNOOP)
@@ -27,15 +27,16 @@ static const char *table_rule(uint64_t entry, unsigned level)
 	return NULL;
 }
 
-const char *vtd_broken_rule(uint64_t entry, unsigned level, unsigned pa_width_lg2)
+/* NULL, or which rule a present entry at `level` breaks. */
+static const char *broken_rule(uint64_t entry, unsigned level, const struct soft_hardware *hardware)
 {
 	if (entry & (VTD_EXECUTE | VTD_EMT | VTD_IPAT))
 		return "a bit of X, EMT or IPAT is set";
 	if (entry & VTD_TRANSIENT)
 		return "bit 62 is set";
-	if ((entry & VTD_ADDRESS) >> pa_width_lg2)
+	if ((entry & VTD_ADDRESS) >> hardware->pa_width_lg2)
 		return "the address needs more bits than the hardware has";
-	return vtd_is_leaf(entry, level) ? leaf_rule(entry, level) : table_rule(entry, level);
+	return vtd_is_leaf(entry, level) ? leaf_rule(entry, level, hardware) : table_rule(entry);
 }
 
 static void end_at_leaf(struct soft_walk *w, uint64_t iova, uint64_t entry)
@@ -59,7 +60,7 @@ static void vtd_walk(struct soft_walk *w, const struct soft_reader *r, uint64_t 
 		w->entries[level] = entry;
 		if (!vtd_is_present(entry))
 			return;
-		w->rule = vtd_broken_rule(entry, level, r->pa_width_lg2);
+		w->rule = broken_rule(entry, level, &r->hardware);
 		if (w->rule)
 			return;
 		if (vtd_is_leaf(entry, level)) {
@@ -76,7 +77,7 @@ static uint64_t vtd_hostile(uint64_t table_pa)
 }
 
 const struct soft_format soft_vtdss = {
-	.pa_width_lg2 = 52,
+	.hardware = { .pa_width_lg2 = 52, .leaf_levels = 7, .snoop_control = true },
 	.address = VTD_ADDRESS,
 	.accessed = VTD_ACCESSED,
 	.dirty = VTD_DIRTY,

@@ -47,10 +47,4 @@ static inline bool vtd_is_leaf(uint64_t entry, unsigned level)
 	return vtd_is_present(entry) && (level == 0 || (entry & VTD_PAGE_SIZE));
 }
 
-/*
- * NULL, or which rule a present entry at `level` breaks if output addresses have `pa_width_lg2`
- * bits.
- */
-const char *vtd_broken_rule(uint64_t entry, unsigned level, unsigned pa_width_lg2);
-
 #endif

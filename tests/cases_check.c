@@ -9,6 +9,9 @@
 
 #define BASE   (5 * GIB)
 #define OWNER  (1ull << 52) /* software bits of an entry that is frozen or dead */
+#define KNOWN  (1ull << 10) /* ... known to be in memory */
+#define SPARSE (1ull << 63) /* ... whose table has but one line that is not zero... */
+#define LINE   (1ull << 56) /* ... with this number, times it */
 #define RWLOCK .policies = ON_POLICY(EBB_RWLOCK)
 #define KINDS  (EBB_UNSETTLED + 1)
 
@@ -159,6 +162,43 @@ static void a_dead_entry_that_nobody_reclaims_is_found(struct fixture *f)
 	do_unmap_sync(f, BASE, PAGE);
 }
 
+/* Where walks snoop nothing is waited for. */
+static void a_table_that_is_not_known_to_be_in_memory_is_found(struct fixture *f)
+{
+	do_map(f, BASE, 0, PAGE);
+	for (unsigned level = 1; level < f->shape.levels; level++)
+		assert_bad_entry(f, level, *entry_at(f, level) & ~KNOWN, EBB_BAD_ENTRY);
+	do_unmap_sync(f, BASE, PAGE);
+}
+
+/* Other policies do not hint at all. */
+static void a_hint_that_is_not_true_is_found(struct fixture *f)
+{
+	uint64_t plain, other_line = SPARSE | 5 * LINE;
+
+	do_map(f, BASE, 0, PAGE);
+	plain = *entry_at(f, 1) & ~(SPARSE | 63 * LINE);
+	assert_bad_entry(f, 1, plain | other_line, EBB_BAD_ENTRY);
+	do_map(f, BASE + 5 * 8 * PAGE, 0, PAGE);
+	assert_bad_entry(f, 1, plain | SPARSE, EBB_BAD_ENTRY);
+	assert_bad_entry(f, 1, plain | other_line, EBB_BAD_ENTRY);
+	do_unmap(f, BASE, PAGE);
+	do_unmap_sync(f, BASE + 5 * 8 * PAGE, PAGE);
+}
+
+static void a_table_too_few_in_the_accounts_is_found(struct fixture *f)
+{
+	struct report r;
+
+	do_map(f, BASE, 0, PAGE);
+	f->domain.held--;
+	r = check(f);
+	f->domain.held++;
+	assert_int_equal(r.found[EBB_BAD_STATS], 1);
+	check_tree(f);
+	do_unmap_sync(f, BASE, PAGE);
+}
+
 static void a_wrong_descriptor_is_found(struct fixture *f)
 {
 	do_map(f, BASE, 0, PAGE);
@@ -257,6 +297,9 @@ static const struct test_case cases[] = {
 	CASE(rubbish_that_hardware_ignores_is_found),
 	CASE(a_frozen_entry_that_nobody_reclaims_is_found),
 	CASE(a_dead_entry_that_nobody_reclaims_is_found),
+	CASE(a_table_that_is_not_known_to_be_in_memory_is_found),
+	CASE(a_hint_that_is_not_true_is_found),
+	CASE(a_table_too_few_in_the_accounts_is_found),
 	CASE(a_wrong_descriptor_is_found),
 	CASE(two_links_to_one_table_are_found),
 	CASE(a_table_that_was_lost_is_found),

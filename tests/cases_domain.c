@@ -120,6 +120,23 @@ static void tables_beyond_the_width_are_refused(struct fixture *f)
 	check_tree(f);
 }
 
+/* As if the platform came to the end of the memory that hardware can reach. */
+static void a_table_beyond_the_width_fails_the_map_that_needs_it(struct fixture *f)
+{
+	uint64_t mask = f->domain.pa_mask, out = tables_out(f);
+	int error;
+
+	f->domain.pa_mask = (1ull << 20) - 1;
+	error = ebb_map(&f->gather, EBB_IOVA(0), EBB_PA(0), PAGE, RW);
+	f->domain.pa_mask = mask;
+	assert_int_equal(error, EBB_ERR_PA_WIDTH);
+	check_tree(f);
+	assert_int_equal(tables_out(f), out);
+	assert_maps_nothing(f, 0);
+	do_map(f, 0, 0, PAGE);
+	do_unmap_sync(f, 0, PAGE);
+}
+
 static void a_domain_without_memory_for_a_root_is_not_made(struct fixture *f)
 {
 	struct ebb_config c = good_config(f);
@@ -144,6 +161,15 @@ static void a_new_domain_is_a_root_and_nothing_else(struct fixture *f)
 	assert_range_maps_nothing(f, 0, f->aperture);
 }
 
+/* Its update follows that of what is held; who asks in between gets no nonsense. */
+static void the_peak_is_never_below_what_is_held(struct fixture *f)
+{
+	do_map(f, 0, 0, PAGE);
+	f->domain.held_peak = 1;
+	assert_int_equal(stats_of(f).held_peak, f->shape.levels);
+	do_unmap_sync(f, 0, PAGE);
+}
+
 /* Whatever is mapped, unlinked or spare: all tables go back. The platform counts them. */
 static void destruction_frees_every_table(struct fixture *f)
 {
@@ -161,6 +187,29 @@ static void destruction_frees_every_table(struct fixture *f)
 	ebb_sync(&g);
 	assert_ok(ebb_unmap(&g, EBB_IOVA(60 * GIB), 10 * GIB,
 			    NULL)); /* unlinks tables, no sync follows */
+	ebb_domain_destroy(&d);
+	assert_int_equal(tables_out(f), before);
+	check_tree(f);
+}
+
+/* A reclaimer that never came back. */
+static void destruction_frees_a_dead_table(struct fixture *f)
+{
+	struct ebb_config c = good_config(f);
+	uint64_t before = tables_out(f), pa, *entry = NULL;
+	struct ebb_domain d;
+	struct ebb_gather g;
+
+	assert_ok(ebb_domain_init(&d, &c, &f->platform));
+	ebb_gather_init(&g, &d);
+	assert_ok(ebb_map(&g, EBB_IOVA(0), EBB_PA(0), PAGE, RW));
+	pa = ebb_root_pa(&d).v;
+	for (unsigned level = f->shape.levels - 1; level > 0; level--) {
+		entry = table_word(pa, 0);
+		pa = *entry & VTD_ADDRESS;
+	}
+	*table_word(pa, 0) = 0;
+	*entry = pa | 1ull << 52;
 	ebb_domain_destroy(&d);
 	assert_int_equal(tables_out(f), before);
 	check_tree(f);
@@ -254,9 +303,12 @@ static const struct test_case cases[] = {
 	CASE(every_callback_is_needed),
 	CASE(write_back_is_needed_where_walks_do_not_snoop),
 	CASE(tables_beyond_the_width_are_refused),
+	CASE(a_table_beyond_the_width_fails_the_map_that_needs_it),
 	CASE(a_domain_without_memory_for_a_root_is_not_made),
 	CASE(a_new_domain_is_a_root_and_nothing_else),
+	CASE(the_peak_is_never_below_what_is_held),
 	CASE(destruction_frees_every_table),
+	CASE(destruction_frees_a_dead_table),
 	CASE(domains_do_not_see_each_other),
 	CASE(finishing_a_gather_leaves_nothing_of_it),
 	CASE_WITH(gathers_come_and_go_in_any_order, .shape.batch = 64),

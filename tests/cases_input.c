@@ -308,6 +308,8 @@ static void a_visit_of_nothing_or_of_unknown_things_is_invalid(struct fixture *f
 	refuse_for_each(f, 0, f->aperture, 0, EBB_ERR_INVALID);
 	refuse_for_each(f, 0, f->aperture, 1u << 2, EBB_ERR_INVALID);
 	refuse_for_each(f, 0, f->aperture, EBB_VISIT_LEAVES | 1u << 31, EBB_ERR_INVALID);
+	assert_int_equal(ebb_for_each(&f->domain, EBB_IOVA(0), PAGE, EBB_VISIT_LEAVES, NULL, NULL),
+			 EBB_ERR_INVALID);
 }
 
 static void a_log_of_nothing_or_of_unknown_bits_is_invalid(struct fixture *f)
@@ -315,6 +317,8 @@ static void a_log_of_nothing_or_of_unknown_bits_is_invalid(struct fixture *f)
 	refuse_read_dirty(f, 0, PAGE, 0, EBB_ERR_INVALID);
 	refuse_read_dirty(f, 0, PAGE, 1u << 2, EBB_ERR_INVALID);
 	refuse_read_dirty(f, 0, PAGE, EBB_LOG_DIRTY | 1u << 31, EBB_ERR_INVALID);
+	assert_int_equal(ebb_read_dirty(&f->gather, EBB_IOVA(0), PAGE, EBB_LOG_DIRTY, NULL, NULL),
+			 EBB_ERR_INVALID);
 }
 
 static void a_log_needs_hardware_that_keeps_it(struct fixture *f)

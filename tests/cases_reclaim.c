@@ -4,6 +4,7 @@
  * When tables are freed: what each policy keeps, batches, budgets, spare tables, and how little is
  * freed by traffic that comes back.
  */
+#include <sched.h>
 #include "support.h"
 
 #define BASE	 (5 * GIB)
@@ -219,6 +220,41 @@ static void any_gather_reclaims_for_all(struct fixture *f)
 	ebb_gather_fini(&other);
 }
 
+/* ---- all owner numbers are taken ---- */
+
+static void *give_numbers_back(void *arg)
+{
+	struct fixture *f = arg;
+	unsigned used = 0;
+
+	while (used < EBB_GATHER_SLOTS) {
+		used = 0;
+		for (unsigned i = 0; i < EBB_GATHER_SLOTS; i++)
+			used += __atomic_load_n(&f->gather.slots[i], __ATOMIC_RELAXED) != 0;
+		sched_yield();
+	}
+	__atomic_store_n(&f->domain.owners, 0, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/*
+ * As if as many reclaimers as there are numbers were busy: candidates stay where they are, as long
+ * as there is room for them, and then who has one more waits for a number.
+ */
+static void a_gather_full_of_candidates_waits_for_an_owner_number(struct fixture *f)
+{
+	pthread_t thread;
+
+	f->domain.owners = UINT32_MAX;
+	sweep(f, 0, EBB_GATHER_SLOTS - 1);
+	assert_int_equal(stats_of(f).candidates, EBB_GATHER_SLOTS - 1);
+	assert_int_equal(stats_of(f).frozen, 0);
+	assert_int_equal(pthread_create(&thread, NULL, give_numbers_back, f), 0);
+	sweep(f, EBB_GATHER_SLOTS * MIB_2, 2);
+	pthread_join(thread, NULL);
+	assert_true(stats_of(f).freed > 0);
+}
+
 static void a_finished_gather_leaves_no_empty_tables(struct fixture *f)
 {
 	struct ebb_gather other;
@@ -331,6 +367,7 @@ static const struct test_case cases[] = {
 	CASE_WITH(reclaim_stops_at_a_table_that_is_in_use, DEFERRED, BATCH = 64),
 	CASE_WITH(a_budget_bounds_what_reclaim_looks_at, DEFERRED, BATCH = 8),
 	CASE_WITH(any_gather_reclaims_for_all, DEFERRED, BATCH = 64),
+	CASE_WITH(a_gather_full_of_candidates_waits_for_an_owner_number, DEFERRED, BATCH = 64),
 	CASE_WITH(a_finished_gather_leaves_no_empty_tables, FREEING, BATCH = 64),
 	CASE_WITH(a_table_emptied_by_two_gathers_is_freed, FREEING, BATCH = 64),
 	CASE_WITH(a_table_emptied_by_two_gathers_is_freed, FREEING),

@@ -129,6 +129,8 @@ static void map_sentinels(struct arena *a)
 		soft_expect_unmapped(f->device, 0, f->aperture);
 	for (unsigned i = 0; i < SENTINELS; i++) {
 		a->sentinels[i] = at[i];
+		if (f->device)
+			soft_expect_any(f->device, at[i], PAGE);
 		do_map(f, at[i], (i + 1) * PAGE, PAGE);
 		if (f->device)
 			soft_expect_mapped(f->device, at[i], (i + 1) * PAGE, PAGE, RW);
@@ -240,11 +242,23 @@ static bool read_slot_log(struct worker *w, const struct slot *s)
 	return true;
 }
 
+/* One page of a large leaf first, where that splits it. */
+static bool unmap_page_of_slot(struct worker *w, const struct slot *s, uint64_t *unmapped)
+{
+	uint64_t at = s->iova + rng_below(&w->rng, s->len / PAGE) * PAGE;
+
+	EXPECT(w->arena, ebb_unmap(&w->gather, EBB_IOVA(at), PAGE, unmapped) == EBB_OK);
+	EXPECT(w->arena, *unmapped == PAGE);
+	return true;
+}
+
 /* Exactly what was mapped, or all that the worker owns there, so that tables are taken whole. */
 static bool unmap_slot(struct worker *w, struct slot *s)
 {
 	bool all = rng_chance(&w->rng, 2);
-	uint64_t unmapped = 0;
+	bool splits = w->arena->f->shape.partial == EBB_PARTIAL_SPLIT && s->len > PAGE &&
+		      rng_chance(&w->rng, 4);
+	uint64_t unmapped = 0, before = 0;
 	int error;
 
 	if ((w->arena->f->shape.flags & EBB_ACCESSED_DIRTY) && rng_chance(&w->rng, 2) &&
@@ -254,9 +268,11 @@ static bool unmap_slot(struct worker *w, struct slot *s)
 	s->gone_len = all ? s->span : s->len;
 	if (w->arena->f->device)
 		soft_expect_any(w->arena->f->device, s->gone, s->gone_len);
+	if (splits && !unmap_page_of_slot(w, s, &before))
+		return false;
 	error = ebb_unmap(&w->gather, EBB_IOVA(s->gone), s->gone_len, &unmapped);
 	EXPECT(w->arena, error == EBB_OK);
-	EXPECT(w->arena, unmapped == s->len);
+	EXPECT(w->arena, before + unmapped == s->len);
 	s->state = PENDING;
 	w->pending++;
 	return true;

@@ -24,7 +24,7 @@ static time_t now(void)
 static struct shape random_shape(void)
 {
 	static const unsigned batches[] = { 0, 1, 3, 17, 64 };
-	static const uint32_t leaf_levels[] = { 0, 7, 3, 1 };
+	static const uint32_t leaf_levels[] = { 0, 7, 3, 1, 5 };
 
 	return (struct shape){
 		.policy = rng_chance(&seed, 2) ? EBB_DEFERRED :
@@ -33,7 +33,7 @@ static struct shape random_shape(void)
 		.partial = (enum ebb_partial)rng_below(&seed, 3),
 		.batch = batches[rng_below(&seed, 5)],
 		.flags = (uint32_t)rng_below(&seed, EBB_FLAGS + 1),
-		.leaf_levels = leaf_levels[rng_below(&seed, 4)],
+		.leaf_levels = leaf_levels[rng_below(&seed, 5)],
 		.plain = rng_chance(&seed, 4),
 		.device_thread = true,
 	};
@@ -49,41 +49,67 @@ static struct crowd random_crowd(void)
 	};
 }
 
-/* Progress, on a terminal alone. */
-static void show(time_t left, uint64_t rounds)
+/* Progress, on a terminal alone; nothing is left of it in the end. */
+static void show(time_t left, uint64_t domains)
 {
 	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%" PRIu64 " rounds, %lld s left ", rounds, (long long)left);
+		fprintf(stderr, "\r\033[K%" PRIu64 " domains, %lld s left", domains,
+			(long long)left);
+}
+
+static void show_no_more(void)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K");
+}
+
+struct total {
+	uint64_t domains, operations, freed, thawed, revived, dmas, most_held;
+};
+
+static void add(struct total *t, struct fixture *f, const struct crowd *crowd)
+{
+	struct ebb_stats stats = stats_of(f);
+
+	t->domains++;
+	t->operations += (uint64_t)crowd->workers * crowd->operations;
+	t->freed += stats.freed;
+	t->thawed += stats.thawed;
+	t->revived += stats.revived;
+	t->dmas += f->device ? soft_counts(f->device).dmas : 0;
+	t->most_held = stats.held_peak > t->most_held ? stats.held_peak : t->most_held;
+}
+
+/* A line for programs. */
+static void print_total(const struct total *t)
+{
+	printf("soak: seconds=%lld domains=%" PRIu64 " operations=%" PRIu64 " tables_freed=%" PRIu64
+	       " tables_thawed=%" PRIu64 " tables_revived=%" PRIu64 " dmas=%" PRIu64
+	       " most_tables_held=%" PRIu64 " tables_left_in_each=1\n",
+	       (long long)seconds, t->domains, t->operations, t->freed, t->thawed, t->revived,
+	       t->dmas, t->most_held);
 }
 
 static void every_crowd_leaves_the_root(void **state)
 {
 	time_t end = now() + seconds;
-	uint64_t rounds = 0, operations = 0, freed = 0, thawed = 0, revived = 0, dmas = 0;
+	struct total total = { 0 };
 
 	(void)state;
-	for (; now() < end; rounds++) {
+	while (now() < end) {
 		struct shape shape = random_shape();
 		struct crowd crowd = random_crowd();
-		struct ebb_stats stats;
 		struct fixture f;
 
+		show(end - now(), total.domains);
 		fixture_open(&f, &shape);
 		run_crowd(&f, crowd, &seed);
 		assert_only_root_left(&f);
-		stats = stats_of(&f);
-		operations += (uint64_t)crowd.workers * crowd.operations;
-		freed += stats.freed;
-		thawed += stats.thawed;
-		revived += stats.revived;
-		dmas += f.device ? soft_counts(f.device).dmas : 0;
+		add(&total, &f, &crowd);
 		fixture_close(&f);
-		show(end - now(), rounds);
 	}
-	print_message("soak: %lld s, %" PRIu64 " domains, %" PRIu64 " operations, %" PRIu64
-		      " tables freed, %" PRIu64 " thawed, %" PRIu64 " revived, %" PRIu64
-		      " DMA accesses; tables left in each: the root\n",
-		      (long long)seconds, rounds, operations, freed, thawed, revived, dmas);
+	show_no_more();
+	print_total(&total);
 }
 
 int main(int argc, char **argv)
@@ -91,9 +117,14 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_crowd_leaves_the_root),
 	};
+	char *rest = NULL;
 
 	if (argc > 1)
-		seconds = strtol(argv[1], NULL, 0);
+		seconds = strtol(argv[1], &rest, 10);
+	if (argc > 2 || seconds <= 0 || (rest && *rest)) {
+		fprintf(stderr, "usage: soak [SECONDS]\n");
+		return 2;
+	}
 	seed = seed_from_environment();
 	return cmocka_run_group_tests_name("soak", tests, NULL, NULL);
 }

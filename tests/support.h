@@ -68,6 +68,7 @@ struct fixture {
 	struct ebb_gather gather;
 	uint64_t aperture; /* bytes */
 	const char *late_fault; /* what the device has reported */
+	unsigned checks; /* calls of check_tree() */
 	bool unsynced; /* unmapped since the last do_sync(): the device may still remember */
 };
 

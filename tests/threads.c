@@ -62,13 +62,15 @@ static void a_device_follows_eight_threads(struct fixture *f)
 
 #define PLAIN	  .shape.plain = true
 #define DEVICE(x) .shape.device_thread = true, .shape.flags = (x)
+#define SPLIT	  .shape.partial = EBB_PARTIAL_SPLIT
 #define HARD	  (EBB_NONSNOOPING | EBB_CACHING_MODE)
 
 /* With this batch; the reclaimers make for small batches as well. */
-#define DEVICE_CASES(x, n)                                                                         \
-	CASE_WITH(a_device_follows_two_threads_and_two_reclaimers, DEVICE(x), .shape.batch = (n)), \
-		CASE_WITH(a_device_follows_four_threads, DEVICE(x), .shape.batch = (n)),           \
-		CASE_WITH(a_device_follows_eight_threads, DEVICE(x), .shape.batch = (n))
+#define DEVICE_CASES(x, n)                                                               \
+	CASE_WITH(a_device_follows_two_threads_and_two_reclaimers, DEVICE(x), SPLIT,     \
+		  .shape.batch = (n)),                                                   \
+		CASE_WITH(a_device_follows_four_threads, DEVICE(x), .shape.batch = (n)), \
+		CASE_WITH(a_device_follows_eight_threads, DEVICE(x), SPLIT, .shape.batch = (n))
 
 static const struct test_case cases[] = {
 	CASE_WITH(two_threads_share_tables, PLAIN, .shape.batch = 64),
@@ -86,7 +88,7 @@ static const struct test_case cases[] = {
 	CASE_WITH(twenty_reclaimers_get_in_each_others_way, DEVICE(HARD), .shape.batch = 1),
 	DEVICE_CASES(0, 0),
 	DEVICE_CASES(EBB_NONSNOOPING, 3),
-	DEVICE_CASES(EBB_CACHING_MODE, 0),
+	DEVICE_CASES(EBB_CACHING_MODE | EBB_ACCESSED_DIRTY, 0),
 	DEVICE_CASES(HARD, 64),
 	DEVICE_CASES(HARD | EBB_ACCESSED_DIRTY, 3),
 };

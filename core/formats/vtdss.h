@@ -26,19 +26,15 @@
 #define VTDSS_KNOWN (1ull << 10)
 #define VTDSS_TM    (1ull << 62)
 
+/* The permissions stand where the hardware wants them, so that they need no tests. */
+_Static_assert(EBB_READ == VTDSS_R && EBB_WRITE == VTDSS_W, "bits 0 and 1");
+#define VTDSS_SNP_SHIFT 9
+_Static_assert((uint64_t)EBB_SNOOP << VTDSS_SNP_SHIFT == VTDSS_SNP, "bit 2 becomes bit 11");
+
 static inline uint64_t vtdss_leaf(uint64_t pa, unsigned level, unsigned prot)
 {
-	uint64_t e = pa;
-
-	if (prot & EBB_READ)
-		e |= VTDSS_R;
-	if (prot & EBB_WRITE)
-		e |= VTDSS_W;
-	if (prot & EBB_SNOOP)
-		e |= VTDSS_SNP;
-	if (level > 0)
-		e |= VTDSS_PS;
-	return e;
+	return pa | (prot & (EBB_READ | EBB_WRITE)) |
+	       ((uint64_t)(prot & EBB_SNOOP) << VTDSS_SNP_SHIFT) | (level > 0 ? VTDSS_PS : 0);
 }
 
 static inline bool vtdss_is_leaf(uint64_t e, unsigned level)
@@ -48,8 +44,7 @@ static inline bool vtdss_is_leaf(uint64_t e, unsigned level)
 
 static inline unsigned vtdss_prot(uint64_t e)
 {
-	return (e & VTDSS_R ? EBB_READ : 0) | (e & VTDSS_W ? EBB_WRITE : 0) |
-	       (e & VTDSS_SNP ? EBB_SNOOP : 0);
+	return (e & (VTDSS_R | VTDSS_W)) | ((e & VTDSS_SNP) >> VTDSS_SNP_SHIFT);
 }
 
 static inline uint64_t vtdss_reserved(unsigned level, bool is_leaf, uint32_t flags)
