@@ -70,6 +70,8 @@ void sched_ignore(const void *word);
 /* Before each run: all tables are free, and no caller has touched anything. */
 void sched_begin(void);
 enum sched_end sched_run(struct sched_run *run);
+/* What is wrong with how it ended, or NULL. */
+const char *sched_end_text(const struct sched_run *run);
 /* Lines were shared that were not known to be, since the last call. */
 bool sched_learnt(void);
 

@@ -97,21 +97,6 @@ static bool complete_oldest(void *arg)
 	return soft_step(w->device);
 }
 
-static const char *end_text(const struct sched_run *run)
-{
-	switch (run->end) {
-	case SCHED_DONE:
-		return NULL;
-	case SCHED_FAILED:
-		return run->failure;
-	case SCHED_STUCK:
-		return "no caller can go on";
-	case SCHED_ENDLESS:
-		break;
-	}
-	return "callers wait for each other without end";
-}
-
 static const char *run_once(struct sched_run *run)
 {
 	const struct scenario *sc = s.search->scenario;
@@ -127,7 +112,7 @@ static const char *run_once(struct sched_run *run)
 	if (sc->setup)
 		sc->setup(&world);
 	sched_run(run);
-	wrong = end_text(run);
+	wrong = sched_end_text(run);
 	if (wrong) {
 		soft_destroy(world.device); /* what callers left half-done is not looked at */
 		return wrong;
