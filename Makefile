@@ -15,6 +15,7 @@ SCHEDULES ?= 500000
 FUZZ ?= 600
 BENCH ?=
 SCALING ?=
+MUTANTS ?=
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
 .DEFAULT_GOAL := build
@@ -65,6 +66,10 @@ test-schedules: ## up to SCHEDULES schedules of each small scene with at most PR
 	@scripts/packages.sh run test
 	@scripts/build.sh build tests/sched/explore
 	@build/tests/sched/explore --preemptions $(PREEMPTIONS) --limit $(SCHEDULES)
+
+test-mutants: ## break the core in each of the ways of tests/mutants/: a test must notice
+	@scripts/packages.sh run test mutants
+	@scripts/mutants.py $(MUTANTS)
 
 soak: ## threads on random domains for SOAK seconds, an hour unless told
 	@scripts/packages.sh run test

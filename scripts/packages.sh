@@ -3,9 +3,8 @@
 # Copyright (c) 2026 The Ebb authors
 #
 # Installs the Debian packages that a task needs and that are missing.
-# Usage: packages.sh TASK...     tasks: run test model coverage lint freestanding goals compilers fresh
-# Usage: packages.sh TASK...     tasks: run test lint freestanding goals bench
-#                              compilers fresh
+# Usage: packages.sh TASK...
+# Tasks: run test model mutants coverage fuzz fuzz-afl lint freestanding goals bench compilers fresh
 # Nothing is called but dpkg-query when nothing is missing.
 set -euo pipefail
 
@@ -19,6 +18,7 @@ packages_of() {
 		echo "gnuplot-nox|gnuplot-qt|gnuplot-x11"
 		;;
 	test) echo libcmocka-dev xz-utils ;;
+	mutants) echo patch python3 ;;
 	model) echo spin gcc libc6-dev ;;
 	coverage) echo gcovr ;;
 	lint) echo clang clang-format clang-tidy cppcheck shellcheck mandoc ;;

@@ -127,7 +127,9 @@ static void a_split_leaf_is_forgotten(struct fixture *f)
 	do_map(f, BASE, 0, GIB);
 	for (unsigned i = 0; i < 64; i++)
 		assert_maps_to(f, BASE + i * 8 * MIB_2, i * 8 * MIB_2, 30, RW);
+	soft_forget(f->device);
 	do_unmap_sync(f, BASE + PAGE, PAGE);
+	assert_true(soft_was_told(f->device, BASE, BASE + GIB - 1, EBB_LEAF));
 	assert_no_fault(soft_stale(f->device));
 	assert_maps_nothing(f, BASE + PAGE);
 	assert_range_maps_to(f, BASE + 2 * PAGE, 2 * PAGE, GIB - 2 * PAGE);

@@ -170,7 +170,7 @@ static void the_peak_is_never_below_what_is_held(struct fixture *f)
 	do_unmap_sync(f, 0, PAGE);
 }
 
-/* Whatever is mapped, unlinked or spare: all tables go back. The platform counts them. */
+/* Whatever is mapped, unlinked, waiting or spare: all tables go back. The platform counts them. */
 static void destruction_frees_every_table(struct fixture *f)
 {
 	struct ebb_config c = good_config(f);
@@ -184,7 +184,8 @@ static void destruction_frees_every_table(struct fixture *f)
 		assert_ok(ebb_map(&g, EBB_IOVA(i * (GIB + MIB_2)), EBB_PA(0), PAGE, RW));
 	for (unsigned i = 0; i < 50; i++)
 		assert_ok(ebb_unmap(&g, EBB_IOVA(i * (GIB + MIB_2)), PAGE, NULL));
-	ebb_sync(&g);
+	assert_ok(ebb_unmap(&g, EBB_IOVA(80 * GIB), 10 * GIB, NULL));
+	ebb_sync(&g); /* these wait for a grace period */
 	assert_ok(ebb_unmap(&g, EBB_IOVA(60 * GIB), 10 * GIB,
 			    NULL)); /* unlinks tables, no sync follows */
 	ebb_domain_destroy(&d);
@@ -308,6 +309,7 @@ static const struct test_case cases[] = {
 	CASE(a_new_domain_is_a_root_and_nothing_else),
 	CASE(the_peak_is_never_below_what_is_held),
 	CASE(destruction_frees_every_table),
+	CASE_WITH(destruction_frees_every_table, .shape.batch = 64),
 	CASE(destruction_frees_a_dead_table),
 	CASE(domains_do_not_see_each_other),
 	CASE(finishing_a_gather_leaves_nothing_of_it),

@@ -220,6 +220,21 @@ static void any_gather_reclaims_for_all(struct fixture *f)
 	ebb_gather_fini(&other);
 }
 
+/* Tables that were unmapped with their whole span wait for a grace period, in nobody's slots. */
+static void what_waits_with_another_gather_is_freed(struct fixture *f)
+{
+	struct ebb_gather other;
+
+	do_map(f, BASE + 3 * MIB_2, 0, PAGE);
+	ebb_gather_init(&other, &f->domain);
+	assert_ok(ebb_map(&other, EBB_IOVA(BASE), EBB_PA(0), PAGE, RW));
+	assert_ok(ebb_unmap(&other, EBB_IOVA(BASE), MIB_2, NULL));
+	assert_int_equal(ebb_sync(&other), 0);
+	assert_int_equal(do_reclaim(f), 1);
+	ebb_gather_fini(&other);
+	do_unmap_sync(f, BASE + 3 * MIB_2, PAGE);
+}
+
 /* ---- all owner numbers are taken ---- */
 
 static void *give_numbers_back(void *arg)
@@ -324,9 +339,10 @@ static void trim_gives_every_spare_table_back(struct fixture *f)
 {
 	uint64_t pooled;
 
-	for (unsigned i = 0; i < 100; i++)
+	/* more than a gather keeps for itself */
+	for (unsigned i = 0; i < 300; i++)
 		do_map(f, BASE + i * MIB_2, 0, PAGE);
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 300; i++)
 		do_unmap(f, BASE + i * MIB_2, PAGE);
 	do_sync(f);
 	do_reclaim(f);
@@ -368,6 +384,8 @@ static const struct test_case cases[] = {
 	CASE_WITH(a_budget_bounds_what_reclaim_looks_at, DEFERRED, BATCH = 8),
 	CASE_WITH(any_gather_reclaims_for_all, DEFERRED, BATCH = 64),
 	CASE_WITH(a_gather_full_of_candidates_waits_for_an_owner_number, DEFERRED, BATCH = 64),
+	CASE_WITH(what_waits_with_another_gather_is_freed,
+		  .policies = ON_POLICY(EBB_NONE) | ON_POLICY(EBB_DEFERRED), BATCH = 64),
 	CASE_WITH(a_finished_gather_leaves_no_empty_tables, FREEING, BATCH = 64),
 	CASE_WITH(a_table_emptied_by_two_gathers_is_freed, FREEING, BATCH = 64),
 	CASE_WITH(a_table_emptied_by_two_gathers_is_freed, FREEING),

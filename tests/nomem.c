@@ -366,6 +366,25 @@ static void the_limit_is_an_ordinary_error(struct fixture *f)
 	do_sync(f);
 }
 
+/* A spare table is at hand, and the map needs more: it must not begin to link what it has. */
+static void a_map_with_too_few_spare_tables_links_none(struct fixture *f)
+{
+	struct snapshot before;
+
+	do_map(f, BASE + 3 * MIB_2, 0, PAGE);
+	do_map(f, BASE, 0, PAGE);
+	assert_ok(try_unmap(f, BASE, MIB_2, NULL));
+	do_sync(f);
+	do_reclaim(f);
+	assert_int_equal(stats_of(f).pooled, 1);
+	before = snapshot_of(f);
+	ebb_hosted_set_limit(f->hosted, tables_out(f));
+	assert_int_equal(try_map(f, 100 * GIB, 0, PAGE, RW), EBB_ERR_NO_MEMORY);
+	ebb_hosted_set_limit(f->hosted, 0);
+	assert_unchanged(f, &before);
+	do_unmap_sync(f, BASE + 3 * MIB_2, PAGE);
+}
+
 /* ---- memory that is gone half-way ---- */
 
 struct other {
@@ -430,6 +449,7 @@ static const struct test_case cases[] = {
 	CASE_WITH(an_unmap_that_cuts_two_leaves, SPLIT, .shape.batch = 64),
 	CASE_WITH(an_unmap_that_needs_513_tables, SPLIT, NO_2M, .levels = ON_LEVELS(4)),
 	CASE_WITH(a_map_that_finds_no_memory_reclaims, DEFERRED, .shape.batch = 64),
+	CASE_WITH(a_map_with_too_few_spare_tables_links_none, .shape.batch = 64),
 	CASE_WITH(the_limit_is_an_ordinary_error, FREEING, .shape.batch = 64),
 	CASE_WITH(a_map_that_loses_tables_half_way_is_undone, FREEING, .shape.batch = 64,
 		  ALL_FLAGS),

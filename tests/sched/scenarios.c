@@ -27,6 +27,11 @@ static void one_candidate(struct world *w)
 	world_unmap_sync(w, BASE, PAGE);
 }
 
+static void keeper_alone(struct world *w)
+{
+	map(w, BASE + 3 * MIB_2, PAGE);
+}
+
 static void drop_keeper(struct world *w)
 {
 	world_unmap_sync(w, BASE + 3 * MIB_2, PAGE);
@@ -37,6 +42,11 @@ static void candidate_alone(struct world *w)
 {
 	map(w, BASE, PAGE);
 	world_unmap_sync(w, BASE, PAGE);
+}
+
+static void a_page(struct world *w)
+{
+	map(w, BASE, PAGE);
 }
 
 static void two_pages_of_a_line(struct world *w)
@@ -100,6 +110,14 @@ static void unmap_far(void *w)
 	world_unmap_sync(w, BASE + 100 * PAGE, PAGE);
 }
 
+static void unmap_nothing(void *arg)
+{
+	struct world *w = arg;
+
+	if (ebb_unmap(world_gather(w), EBB_IOVA(BASE + 7 * PAGE), PAGE, NULL) != EBB_ERR_NOT_MAPPED)
+		sched_fail("an unmap found what is not there");
+}
+
 static void unmap_next_table(void *w)
 {
 	world_unmap_sync(w, BASE + MIB_2, PAGE);
@@ -119,6 +137,12 @@ static void map_and_unmap(struct world *w, uint64_t iova)
 static void use_same_line(void *w)
 {
 	map_and_unmap(w, BASE + PAGE);
+}
+
+static void use_twice(void *w)
+{
+	map_and_unmap(w, BASE);
+	map_and_unmap(w, BASE);
 }
 
 /* A line that the sparse hint does not name. */
@@ -154,6 +178,17 @@ static void reclaim_and_map_other_place(void *w)
 {
 	world_reclaim(w, ALL);
 	map(w, OTHER, PAGE);
+}
+
+/* If the device has been left with the table, it finds what is mapped elsewhere. */
+static void reclaim_use_other_place_and_dma(void *arg)
+{
+	struct world *w = arg;
+
+	world_reclaim(w, ALL);
+	map(w, OTHER, PAGE);
+	world_dma(w, BASE, SOFT_PROBE);
+	world_unmap_sync(w, OTHER, PAGE);
 }
 
 static void do_dma(void *w)
@@ -202,6 +237,19 @@ static void map_without_memory(void *w)
 static void unmap_middle(void *w)
 {
 	world_unmap_sync(w, BASE + MIB_2 / 2, PAGE);
+}
+
+static void map_far(void *arg)
+{
+	struct world *w = arg;
+
+	map(w, BASE + 100 * PAGE, PAGE);
+}
+
+static void drop_far_and_keeper(struct world *w)
+{
+	unmap_far(w);
+	drop_keeper(w);
 }
 
 static void drop_second(struct world *w)
@@ -307,6 +355,13 @@ const struct scenario scenarios[] = {
 	  drop_keeper,
 	  BATCH(64),
 	  .less = 1 },
+	{ "a mapper before the freeze and one that thaws",
+	  CALLERS(3),
+	  one_candidate,
+	  { map_far, reclaim, use_and_reclaim },
+	  drop_far_and_keeper,
+	  BATCH(64),
+	  .less = 1 },
 	{ "two reclaimers and a mapper",
 	  CALLERS(3),
 	  one_candidate,
@@ -328,11 +383,24 @@ const struct scenario scenarios[] = {
 	  drop_keeper,
 	  BATCH(64),
 	  FLAGS(EBB_CACHING_MODE) },
+	{ "a table that is a candidate is filled and emptied again",
+	  CALLERS(2),
+	  keeper_alone,
+	  { use_twice, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
 	{ "a table is used again elsewhere",
 	  CALLERS(2),
 	  candidate_alone,
 	  { reclaim_and_use_other_place, use_same_line },
 	  BATCH(64) },
+	{ "a table that was revived dies once more, and is used again elsewhere",
+	  CALLERS(2),
+	  one_candidate,
+	  { reclaim_use_other_place_and_dma, use_and_reclaim },
+	  drop_keeper,
+	  BATCH(64),
+	  .less = 1 },
 	{ "a table is used again elsewhere, under DMA",
 	  CALLERS(3),
 	  candidate_alone,
@@ -358,6 +426,11 @@ const struct scenario scenarios[] = {
 	  { take_larger_span, reclaim },
 	  BATCH(64),
 	  LEVELS(4) },
+	{ "an unmap that finds nothing and a reclaimer",
+	  CALLERS(2),
+	  candidate_alone,
+	  { unmap_nothing, reclaim },
+	  BATCH(64) },
 	{ "a large leaf over an empty table",
 	  CALLERS(2),
 	  one_candidate,
@@ -445,6 +518,11 @@ const struct scenario scenarios[] = {
 	  CALLERS(2),
 	  two_pages_of_a_line,
 	  { unmap_first, unmap_second },
+	  POLICY(EBB_RWLOCK) },
+	{ "policy rwlock: the last unmapper and a mapper",
+	  CALLERS(2),
+	  a_page,
+	  { unmap_first, use_same_line },
 	  POLICY(EBB_RWLOCK) },
 	{ "policy rwlock: unmapper, mapper and DMA",
 	  CALLERS(3),

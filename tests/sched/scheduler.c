@@ -6,6 +6,7 @@
 #include <string.h>
 #include <ucontext.h>
 #include <ebb_hot.h>
+#include "lifetime.h"
 #include "scheduler.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -483,15 +484,27 @@ static void access_point(const char *what, const uint64_t *ep, bool writes)
 	tick(what, offset + SCHED_PA_BASE, *ep);
 	if (s.cell[line] == SHARED || s.run->everywhere)
 		interrupt(WHY_NOT);
+	if (s.run->sections && !self()->nesting)
+		sched_fail("an access to an entry in no read section");
+	if (!lifetime_allows(s.current, ep))
+		sched_fail("an access to a table that had left the tree before the section began");
 }
 
 /* ---- accesses to entries ---- */
 
+/* By caller n. */
+static void set(unsigned n, uint64_t *ep, uint64_t e)
+{
+	if (!lifetime_entry_changed(n, *ep, e))
+		sched_fail("a table is used again while a section that may hold it is open");
+	*ep = e;
+	s.changes++;
+}
+
 static void drain(struct caller *c)
 {
-	s.changes += c->pending;
 	for (unsigned i = 0; i < c->pending; i++)
-		*c->buffer[i].ep = c->buffer[i].e;
+		set((unsigned)(c - s.callers), c->buffer[i].ep, c->buffer[i].e);
 	c->pending = 0;
 }
 
@@ -529,11 +542,11 @@ void sched_store(uint64_t *ep, uint64_t e)
 	struct caller *c;
 
 	access_point("stores", ep, true);
-	s.changes++;
 	if (s.current == SCHED_NOBODY || !s.run->buffered) {
-		*ep = e;
+		set(s.current, ep, e);
 		return;
 	}
+	s.changes++;
 	c = self();
 	if (c->pending == BUFFER)
 		drain(c);
@@ -548,8 +561,7 @@ bool sched_cas(uint64_t *ep, uint64_t *old, uint64_t e)
 		*old = *ep;
 		return false;
 	}
-	*ep = e;
-	s.changes++;
+	set(s.current, ep, e);
 	return true;
 }
 
@@ -560,8 +572,7 @@ uint64_t sched_exchange(uint64_t *ep, uint64_t e)
 	access_point("exchanges", ep, true);
 	sched_fence();
 	old = *ep;
-	*ep = e;
-	s.changes++;
+	set(s.current, ep, e);
 	return old;
 }
 
@@ -569,8 +580,7 @@ void sched_clear(uint64_t *ep, uint64_t bits)
 {
 	access_point("clears bits of", ep, true);
 	sched_fence();
-	*ep &= ~bits;
-	s.changes++;
+	set(s.current, ep, *ep & ~bits);
 }
 
 bool sched_line_is_zero(const uint64_t *line)
@@ -590,7 +600,8 @@ void sched_read_lock(void)
 	if (s.current == SCHED_NOBODY)
 		return;
 	sched_point("enters a read section");
-	self()->nesting++;
+	if (!self()->nesting++)
+		lifetime_section_begins(s.current);
 }
 
 void sched_read_unlock(void)
@@ -598,8 +609,10 @@ void sched_read_unlock(void)
 	if (s.current == SCHED_NOBODY)
 		return;
 	sched_point("leaves its read section");
-	if (!--self()->nesting)
-		self()->sections++;
+	if (--self()->nesting)
+		return;
+	self()->sections++;
+	lifetime_section_ends(s.current);
 }
 
 static void grace_wait(void *ctx)
@@ -709,6 +722,7 @@ void sched_begin(void)
 	for (unsigned i = 0; i < s.ntouched; i++)
 		s.users[s.touched[i]] = 0;
 	s.ntouched = 0;
+	lifetime_reset();
 	s.used = s.nfree = s.out = 0;
 	s.fail_in = ~0u;
 }

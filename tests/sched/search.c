@@ -109,6 +109,7 @@ static const char *run_once(struct sched_run *run)
 	run->device = complete_oldest;
 	run->points_max = POINTS_MAX;
 	run->buffered = s.search->buffered;
+	run->sections = s.search->config.policy == EBB_DEFERRED;
 	s.run = run;
 	world_open(&world, &s.search->config, sc->callers);
 	if (sc->setup)
