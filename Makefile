@@ -65,7 +65,9 @@ test-model-full: ## the larger ones: hours, and up to 8 GiB each
 test-schedules: ## up to SCHEDULES schedules of each small scene with at most PREEMPTIONS preemptions
 	@scripts/packages.sh run test
 	@scripts/build.sh build tests/sched/explore
-	@build/tests/sched/explore --preemptions $(PREEMPTIONS) --limit $(SCHEDULES)
+	@rm -f build/schedules.tsv
+	@EBB_EXPLORE_TSV=build/schedules.tsv build/tests/sched/explore \
+		--preemptions $(PREEMPTIONS) --limit $(SCHEDULES)
 
 test-mutants: ## break the core in each of the ways of tests/mutants/: a test must notice
 	@scripts/packages.sh run test mutants

@@ -15,10 +15,7 @@ mkdir -p build
 run_part() {
 	case $1 in
 	tests) make test | tee build/tests.txt ;;
-	schedules)
-		rm -f build/schedules.tsv
-		EBB_EXPLORE_TSV=$PWD/build/schedules.tsv make test-schedules
-		;;
+	schedules) make test-schedules ;;
 	mutants) make test-mutants ;;
 	model) make test-model ;;
 	coverage) make coverage ;;
