@@ -86,8 +86,7 @@ static inline bool ebb_hot_line_is_zero(const uint64_t *line)
 #ifdef EBB_CORE_INTERNAL_H
 #define __atomic_load_n(p, order)	 (sched_shared_read(p), __atomic_load_n(p, order))
 #define __atomic_store_n(p, v, order)	 (sched_shared_write(p), __atomic_store_n(p, v, order))
-#define __atomic_exchange_n(p, v, order) \
-	(sched_shared_write(p), __atomic_exchange_n(p, v, order))
+#define __atomic_exchange_n(p, v, order) (sched_shared_write(p), __atomic_exchange_n(p, v, order))
 #define __atomic_fetch_add(p, n, order)	 (sched_shared_write(p), __atomic_fetch_add(p, n, order))
 #define __atomic_fetch_sub(p, n, order)	 (sched_shared_write(p), __atomic_fetch_sub(p, n, order))
 #define __atomic_add_fetch(p, n, order)	 (sched_shared_write(p), __atomic_add_fetch(p, n, order))
