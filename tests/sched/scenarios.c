@@ -44,7 +44,7 @@ static void candidate_alone(struct world *w)
 	world_unmap_sync(w, BASE, PAGE);
 }
 
-static void a_page(struct world *w)
+static void one_page(struct world *w)
 {
 	map(w, BASE, PAGE);
 }
@@ -228,9 +228,11 @@ static void map_large(void *w)
 /* Either answer is right; what was installed or thawed must not be forgotten. */
 static void map_without_memory(void *w)
 {
+	uint64_t iova = BASE + 5 * MIB_2;
+
 	sched_fail_allocation(0);
-	if (world_map(w, BASE + 100 * PAGE, BASE + 100 * PAGE + GIB, PAGE) == EBB_OK)
-		world_unmap_sync(w, BASE + 100 * PAGE, PAGE);
+	if (world_map(w, iova, iova + GIB, PAGE) == EBB_OK)
+		world_unmap_sync(w, iova, PAGE);
 	sched_fail_allocation(~0u);
 }
 
@@ -439,9 +441,8 @@ const struct scenario scenarios[] = {
 	  BATCH(64) },
 	{ "a mapper without memory and a reclaimer",
 	  CALLERS(2),
-	  one_candidate,
+	  candidate_alone,
 	  { map_without_memory, reclaim },
-	  drop_keeper,
 	  BATCH(64) },
 	{ "one owner number for two reclaimers",
 	  CALLERS(3),
@@ -521,8 +522,13 @@ const struct scenario scenarios[] = {
 	  POLICY(EBB_RWLOCK) },
 	{ "policy rwlock: the last unmapper and a mapper",
 	  CALLERS(2),
-	  a_page,
+	  one_page,
 	  { unmap_first, use_same_line },
+	  POLICY(EBB_RWLOCK) },
+	{ "policy rwlock: the last unmapper and a mapper of another line",
+	  CALLERS(2),
+	  one_page,
+	  { unmap_first, use_other_line },
 	  POLICY(EBB_RWLOCK) },
 	{ "policy rwlock: unmapper, mapper and DMA",
 	  CALLERS(3),
