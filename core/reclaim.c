@@ -328,7 +328,8 @@ static unsigned kill_all(const struct ebb_format *f, struct ebb_gather *g, unsig
 /* The tables above those that were unlinked are candidates. */
 static void parents_add(struct ebb_gather *g, unsigned n)
 {
-	ebb_full_fence(); /* a parent that is still listed is looked at after we cleared its entry */
+	/* A parent that is still listed is looked at after we cleared its entry. */
+	ebb_full_fence();
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t cand = g->work[i].cand;
 		unsigned level = ebb_cand_level(cand) + 1;

@@ -43,7 +43,7 @@ enum why { /* a caller cannot go on */
 	WHY_NOT,
 	WHY_GRACE, /* waits for sections to end */
 	WHY_DEVICE, /* waits for the device to do something */
-	WHY_OTHERS, /* waits for anybody else to do something */
+	WHY_OTHERS, /* waits for memory to change */
 	WHY_RETURNED,
 };
 
@@ -58,6 +58,7 @@ struct caller {
 	enum why why;
 	unsigned nesting; /* of read sections */
 	uint64_t sections; /* that it has ended */
+	uint64_t changes; /* of memory, when it last waited for one */
 	unsigned waits_for; /* bit n: caller n */
 	uint64_t seen[SCHED_CALLERS]; /* sections that they had ended when the grace period began */
 	unsigned pending; /* stores in the buffer */
@@ -77,6 +78,10 @@ static struct {
 	unsigned last; /* who ran last */
 	unsigned next; /* who shall run, SCHED_NOBODY: not decided */
 	struct caller callers[SCHED_CALLERS];
+
+	uint64_t changes; /* of what callers may wait for */
+	const uint64_t *written; /* the word that was accessed last by a built-in that writes... */
+	uint64_t was; /* ...and what it was before */
 
 	unsigned used; /* tables that were ever given out since the arena was cleared */
 	unsigned nfree, out, fail_in;
@@ -181,29 +186,27 @@ static bool grace_is_over(const struct caller *c)
 	return true;
 }
 
+/* A lock taken in vain is written, and is what it was. */
+static void look_for_change(void)
+{
+	if (s.written && *s.written != s.was)
+		s.changes++;
+	s.written = NULL;
+}
+
 static unsigned who_is_able(void)
 {
 	unsigned able = 0;
 
+	look_for_change();
 	for (unsigned n = 0; n < s.run->callers; n++) {
 		const struct caller *c = &s.callers[n];
 
-		if (c->why == WHY_NOT || (c->why == WHY_GRACE && grace_is_over(c)))
+		if (c->why == WHY_NOT || (c->why == WHY_GRACE && grace_is_over(c)) ||
+		    (c->why == WHY_OTHERS && c->changes != s.changes))
 			able |= 1u << n;
 	}
 	return able;
-}
-
-/* The actor is about to do something: those who waited for that may look again afterwards. */
-static void wake(unsigned actor)
-{
-	for (unsigned n = 0; n < s.run->callers; n++) {
-		struct caller *c = &s.callers[n];
-
-		if (n != actor &&
-		    (c->why == WHY_OTHERS || (c->why == WHY_DEVICE && actor == SCHED_DEVICE)))
-			c->why = WHY_NOT;
-	}
 }
 
 /* The device is asked only when it matters: a caller waits for it. */
@@ -251,7 +254,7 @@ static void interrupt(enum why why)
 	struct caller *c = self();
 	unsigned able;
 
-	if (++s.run->points > POINTS_MAX) {
+	if (++s.run->points > s.run->points_max) {
 		s.run->end = SCHED_ENDLESS;
 		to_scheduler(false);
 	}
@@ -281,12 +284,14 @@ static bool step(struct sched_run *run)
 			return false;
 		next = decide(able);
 	}
-	wake(next);
 	if (next == SCHED_DEVICE) {
 		if (run->trace)
 			fprintf(stderr, "  %5" PRIu64 "  device    completes an invalidation\n",
 				run->ticks);
 		run->device(run->arg);
+		for (unsigned n = 0; n < run->callers; n++)
+			if (s.callers[n].why == WHY_DEVICE)
+				s.callers[n].why = WHY_NOT;
 		return true;
 	}
 	s.last = next;
@@ -298,6 +303,7 @@ enum sched_end sched_run(struct sched_run *run)
 {
 	s.run = run;
 	s.last = s.next = SCHED_NOBODY;
+	s.written = NULL;
 	run->end = SCHED_DONE;
 	run->failure = NULL;
 	run->points = run->ticks = 0;
@@ -312,6 +318,21 @@ enum sched_end sched_run(struct sched_run *run)
 	return run->end;
 }
 
+const char *sched_end_text(const struct sched_run *run)
+{
+	switch (run->end) {
+	case SCHED_DONE:
+		return NULL;
+	case SCHED_FAILED:
+		return run->failure;
+	case SCHED_STUCK:
+		return "no caller can go on";
+	case SCHED_ENDLESS:
+		break;
+	}
+	return "callers wait for each other without end";
+}
+
 void sched_point(const char *what)
 {
 	if (s.current == SCHED_NOBODY)
@@ -322,12 +343,20 @@ void sched_point(const char *what)
 
 void sched_pause(void)
 {
+	struct caller *c;
+
 	if (s.current == SCHED_NOBODY) {
 		fprintf(stderr, "scheduler: a caller would wait for ever\n");
 		abort();
 	}
+	c = self();
 	tick("waits for another caller", 0, 0);
-	interrupt(WHY_OTHERS);
+	look_for_change();
+	/* It may have done something itself since it last looked at what it waits for. */
+	if (c->changes != s.changes)
+		c->changes = s.changes;
+	else
+		interrupt(WHY_OTHERS);
 }
 
 void sched_wait_for_device(void)
@@ -412,6 +441,11 @@ static void shared_point(const char *what, const void *p, bool writes)
 		sched_fence(); /* stores before it do not stay behind */
 	if (s.cell[cell] == SHARED || s.run->everywhere)
 		interrupt(WHY_NOT);
+	if (writes) {
+		look_for_change();
+		s.written = (const uint64_t *)((uintptr_t)p & ~(uintptr_t)7);
+		s.was = *s.written;
+	}
 }
 
 void sched_shared_read(const void *p)
@@ -455,6 +489,7 @@ static void access_point(const char *what, const uint64_t *ep, bool writes)
 
 static void drain(struct caller *c)
 {
+	s.changes += c->pending;
 	for (unsigned i = 0; i < c->pending; i++)
 		*c->buffer[i].ep = c->buffer[i].e;
 	c->pending = 0;
@@ -494,6 +529,7 @@ void sched_store(uint64_t *ep, uint64_t e)
 	struct caller *c;
 
 	access_point("stores", ep, true);
+	s.changes++;
 	if (s.current == SCHED_NOBODY || !s.run->buffered) {
 		*ep = e;
 		return;
@@ -513,6 +549,7 @@ bool sched_cas(uint64_t *ep, uint64_t *old, uint64_t e)
 		return false;
 	}
 	*ep = e;
+	s.changes++;
 	return true;
 }
 
@@ -524,6 +561,7 @@ uint64_t sched_exchange(uint64_t *ep, uint64_t e)
 	sched_fence();
 	old = *ep;
 	*ep = e;
+	s.changes++;
 	return old;
 }
 
@@ -532,6 +570,7 @@ void sched_clear(uint64_t *ep, uint64_t bits)
 	access_point("clears bits of", ep, true);
 	sched_fence();
 	*ep &= ~bits;
+	s.changes++;
 }
 
 bool sched_line_is_zero(const uint64_t *line)

@@ -50,6 +50,7 @@ struct sched_run {
 	 * interrupted; its bit is not set if it has to wait or has returned.
 	 */
 	unsigned (*choose)(void *arg, unsigned current, unsigned able);
+	uint64_t points_max; /* more are SCHED_ENDLESS */
 	bool buffered; /* stores wait */
 	bool everywhere; /* every access is a point, as if all lines were shared */
 	bool trace; /* print each access and each point */
@@ -57,7 +58,7 @@ struct sched_run {
 	enum sched_end end;
 	const char *failure;
 	uint64_t points;
-	/* counts accesses that are no points too: the same in a run with and without `everywhere` */
+	/* accesses that are no points count too: the same with and without `everywhere` */
 	uint64_t ticks;
 };
 
@@ -70,6 +71,8 @@ void sched_ignore(const void *word);
 /* Before each run: all tables are free, and no caller has touched anything. */
 void sched_begin(void);
 enum sched_end sched_run(struct sched_run *run);
+/* What is wrong with how it ended, or NULL. */
+const char *sched_end_text(const struct sched_run *run);
 /* Lines were shared that were not known to be, since the last call. */
 bool sched_learnt(void);
 

@@ -7,6 +7,7 @@
 #include "search.h"
 
 #define CHOICES_MAX 20000u
+#define POINTS_MAX  200000u
 
 struct choice {
 	uint64_t tick;
@@ -97,21 +98,6 @@ static bool complete_oldest(void *arg)
 	return soft_step(w->device);
 }
 
-static const char *end_text(const struct sched_run *run)
-{
-	switch (run->end) {
-	case SCHED_DONE:
-		return NULL;
-	case SCHED_FAILED:
-		return run->failure;
-	case SCHED_STUCK:
-		return "no caller can go on";
-	case SCHED_ENDLESS:
-		break;
-	}
-	return "callers wait for each other without end";
-}
-
 static const char *run_once(struct sched_run *run)
 {
 	const struct scenario *sc = s.search->scenario;
@@ -121,13 +107,14 @@ static const char *run_once(struct sched_run *run)
 	memcpy(run->body, sc->body, sizeof(run->body));
 	run->arg = &world;
 	run->device = complete_oldest;
+	run->points_max = POINTS_MAX;
 	run->buffered = s.search->buffered;
 	s.run = run;
 	world_open(&world, &s.search->config, sc->callers);
 	if (sc->setup)
 		sc->setup(&world);
 	sched_run(run);
-	wrong = end_text(run);
+	wrong = sched_end_text(run);
 	if (wrong) {
 		soft_destroy(world.device); /* what callers left half-done is not looked at */
 		return wrong;

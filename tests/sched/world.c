@@ -181,18 +181,27 @@ void world_must_map(struct world *w, uint64_t iova, uint64_t pa, uint64_t len)
 	EXPECT(world_map(w, iova, pa, len) == EBB_OK);
 }
 
-int world_unmap(struct world *w, uint64_t iova, uint64_t len)
+int world_unmap_part(struct world *w, struct world_range part, struct world_range taken,
+		     uint64_t *unmapped)
 {
 	unsigned n = own();
 	int error;
 
 	if (w->npending[n] == WORLD_PENDING)
 		world_sync(w);
-	soft_expect_any(w->device, iova, len);
-	error = ebb_unmap(world_gather(w), EBB_IOVA(iova), len, NULL);
-	w->pending[n][w->npending[n]++] = (struct world_range){ iova, len };
+	soft_expect_any(w->device, taken.iova, taken.len);
+	error = ebb_unmap(world_gather(w), EBB_IOVA(part.iova), part.len, unmapped);
+	if (!error)
+		w->pending[n][w->npending[n]++] = taken;
 	check_device(w);
 	return error;
+}
+
+int world_unmap(struct world *w, uint64_t iova, uint64_t len)
+{
+	struct world_range r = { iova, len };
+
+	return world_unmap_part(w, r, r, NULL);
 }
 
 void world_sync(struct world *w)

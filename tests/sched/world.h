@@ -45,7 +45,11 @@ const char *world_close(struct world *w, unsigned callers);
 int world_map(struct world *w, uint64_t iova, uint64_t pa, uint64_t len);
 /* Fails the run unless it is `expected`. */
 void world_must_map(struct world *w, uint64_t iova, uint64_t pa, uint64_t len);
+/* After an error both answers of the device are still right; the caller knows better. */
 int world_unmap(struct world *w, uint64_t iova, uint64_t len);
+/* The same, where leaves that `part` cuts go with it: all that goes is `taken`. */
+int world_unmap_part(struct world *w, struct world_range part, struct world_range taken,
+		     uint64_t *unmapped);
 void world_sync(struct world *w);
 void world_unmap_sync(struct world *w, uint64_t iova, uint64_t len);
 void world_reclaim(struct world *w, unsigned budget);
