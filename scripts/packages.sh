@@ -3,8 +3,7 @@
 # Copyright (c) 2026 The Ebb authors
 #
 # Installs the Debian packages that a task needs and that are missing.
-# Usage: packages.sh TASK...     tasks: run test model coverage lint freestanding goals compilers fresh
-# Usage: packages.sh TASK...     tasks: run test lint freestanding goals bench
+# Usage: packages.sh TASK...     tasks: run test model coverage lint freestanding goals bench
 #                              compilers fresh
 # Nothing is called but dpkg-query when nothing is missing.
 set -euo pipefail
