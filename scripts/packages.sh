@@ -4,7 +4,7 @@
 #
 # Installs the Debian packages that a task needs and that are missing.
 # Usage: packages.sh TASK...     tasks: run test model coverage lint freestanding goals bench
-#                              compilers fresh
+#                              compilers fuzz fuzz-afl fresh
 # Nothing is called but dpkg-query when nothing is missing.
 set -euo pipefail
 
