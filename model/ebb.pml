@@ -118,7 +118,6 @@ end:
 #endif
 #endif
 	:: d_step { TRANSLATES_AS_IT_SHOULD(0); TRANSLATES_AS_IT_SHOULD(1) }
-#ifndef NO_DEVICE
 	:: d_step { iotlb[0] == 0 -> fill_iotlb(0) }
 	:: d_step { iotlb[1] == 0 -> fill_iotlb(1) }
 	:: d_step { PW(1, 0) == 0 -> fill_walk_cache(0, 1) }
@@ -127,7 +126,6 @@ end:
 #endif
 #if LEVELS > 1
 	:: d_step { PW(2, 0) == 0 -> fill_walk_cache(0, 2) }
-#endif
 #endif
 #ifdef ACCESSED_BITS /* hardware sets them in entries that it walks through */
 	:: d_step { IS_TABLE(w[0]) && !(w[0] & ACCESSED) -> w[0] = w[0] | ACCESSED }

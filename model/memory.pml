@@ -296,6 +296,17 @@ inline grace_begin() { d_step { snapshot() } }
 
 /* ---- the life of a table outside the tree (table.c) ---- */
 
+#ifdef TSO
+#define STORES_TO(j, k, t) \
+	((k) < nbuf[j] && buf[(j) * DEPTH + (k)] >= 16 && (buf[(j) * DEPTH + (k)] - 16) / 8 == (t))
+/* S2: no store to table t is on its way */
+#define no_store_waits(j, t)                                              \
+	assert(!STORES_TO(j, 0, t) && !STORES_TO(j, 1, t) &&              \
+	       !STORES_TO(j, 2, t) && !STORES_TO(j, 3, t))
+#else
+#define no_store_waits(j, t) skip
+#endif
+
 inline table_free(t)
 {
 	assert(life[t] == UNLINKED); /* S3: once, and not while linked */
@@ -324,6 +335,7 @@ inline table_free(t)
 	do
 	:: n1 < NTHR ->
 		stale[n1] = stale[n1] | (held[n1] & BIT(t));
+		no_store_waits(n1, t);
 		n1++
 	:: else -> break
 	od;

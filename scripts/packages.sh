@@ -4,7 +4,8 @@
 #
 # Installs the Debian packages that a task needs and that are missing.
 # Usage: packages.sh TASK...
-# Tasks: run test model mutants coverage fuzz fuzz-afl lint freestanding goals bench compilers fresh
+# Tasks: run test model mutants coverage fuzz fuzz-afl lint freestanding goals bench compilers
+# fresh
 # Nothing is called but dpkg-query when nothing is missing.
 set -euo pipefail
 
