@@ -57,8 +57,9 @@ class Mutant:
     def __init__(self, name):
         self.name, self.path = name, f'{PATCHES}/{name}.patch'
         with open(self.path, encoding='utf-8') as file:
-            head = file.read().split('\n--- ', 1)[0].splitlines()
-        self.bug = head[0]
+            text = file.read()
+        head = text.split('\n--- ', 1)[0].splitlines()
+        self.bug, self.files = head[0], re.findall(r'^--- (.*)', text, re.M)
         self.tests = [shlex.split(line.split(':', 1)[1])
                       for line in head if line.startswith('Caught by:')]
         if not self.tests:
@@ -138,11 +139,11 @@ class Said:
         self.failed = False
 
     def hear(self, line):
-        if line:
-            self.last = line
         if match := RUN.match(line):
             self.__init__()
             self.case = match[1]
+        elif line:
+            self.last = line
         if match := REPORT.match(line):
             self.report = self.report or match[1] or match[2]
         if match := ERROR.match(line):
@@ -154,7 +155,10 @@ class Said:
 
     def text(self, end):
         what = self.report or self.error
-        what = what + self.line if what else end or self.last
+        if what:
+            what += self.line
+        else:
+            what = ', '.join(filter(None, (self.last, end)))
         return f'{self.case}: {what}' if self.case else what
 
 
@@ -256,6 +260,7 @@ class Verdict:
 
 def judge(mutant, tree, base):
     tree.copy('core')
+    tree.copy('include')
     try:
         tree.patch(mutant)
     except Failure as error:
@@ -298,6 +303,7 @@ def main(names):
         if name not in there:
             raise SystemExit(f'mutants.py: there is no tests/mutants/{name}.patch')
     mutants = [Mutant(name) for name in names or there]
+    mutants.sort(key=lambda mutant: mutant.files)  # neighbours share what is built again
     wanted, verdicts, lock = len(mutants), [], threading.Lock()
     os.makedirs(OUT, exist_ok=True)
     base = Base()

@@ -181,6 +181,30 @@ static void the_format_bounds_the_width_of_its_own(struct fixture *f)
 	do_unmap_sync(f, 0, GIB);
 }
 
+/*
+ * Where no table is missing, a page is mapped and unmapped in the shortest way, which makes its own
+ * checks: here the way to the first pages is there.
+ */
+static void the_shortest_way_refuses_the_same(struct fixture *f)
+{
+	uint64_t top = 1ull << (f->shape.pa_width_lg2 ? f->shape.pa_width_lg2 : 52);
+
+	do_map(f, PAGE, 0, PAGE);
+	refuse_map(f, f->aperture, 0, PAGE, RW, EBB_ERR_APERTURE);
+	refuse_unmap(f, f->aperture + PAGE, PAGE, EBB_ERR_APERTURE);
+	refuse_map(f, 0, top, PAGE, RW, EBB_ERR_PA_WIDTH);
+	refuse_map(f, 2 * PAGE, top - PAGE, 2 * PAGE, RW, EBB_ERR_PA_WIDTH);
+	refuse_map(f, 0, 0 - PAGE, PAGE, RW, EBB_ERR_PA_WIDTH);
+	refuse_map(f, 0, 0, PAGE, 0, EBB_ERR_INVALID);
+	refuse_map(f, 0, 0, PAGE, RW | 1u << 31, EBB_ERR_INVALID);
+	refuse_map(f, 2 * PAGE, 0, 0, RW, EBB_ERR_INVALID);
+	refuse_unmap(f, PAGE, 0, EBB_ERR_INVALID);
+	refuse_map(f, 0x800, 0, PAGE, RW, EBB_ERR_MISALIGNED);
+	refuse_map(f, 0, 0x800, PAGE, RW, EBB_ERR_MISALIGNED);
+	refuse_unmap(f, PAGE, 0x800, EBB_ERR_MISALIGNED);
+	do_unmap_sync(f, PAGE, PAGE);
+}
+
 static void a_map_without_permissions_is_invalid(struct fixture *f)
 {
 	furnish(f);
@@ -335,6 +359,8 @@ static const struct test_case cases[] = {
 	CASE(the_first_and_the_last_page_of_the_aperture_are_in_it),
 	CASE_WITH(an_output_address_beyond_the_width_is_refused, .shape.pa_width_lg2 = WIDTH),
 	CASE(the_format_bounds_the_width_of_its_own),
+	CASE(the_shortest_way_refuses_the_same),
+	CASE_WITH(the_shortest_way_refuses_the_same, .shape.pa_width_lg2 = WIDTH),
 	CASE(a_map_without_permissions_is_invalid),
 	CASE(an_unknown_permission_is_invalid),
 	CASE(snooping_needs_snoop_control),

@@ -46,6 +46,22 @@ static void holes_inside_a_table_are_not_counted(struct fixture *f)
 	do_unmap_sync(f, BASE + 11 * PAGE, PAGE);
 }
 
+static void pages_before_a_hole_are_counted(struct fixture *f)
+{
+	uint64_t unmapped = 0;
+
+	do_map(f, BASE + PAGE, 0, 2 * PAGE);
+	do_map(f, BASE + 5 * PAGE, 0, PAGE);
+	assert_ok(try_unmap(f, BASE + PAGE, 8 * PAGE, &unmapped));
+	assert_int_equal(unmapped, 3 * PAGE);
+	do_sync(f);
+	assert_range_maps_nothing(f, BASE, 10 * PAGE);
+	do_map(f, BASE + PAGE, 0, PAGE);
+	assert_ok(try_unmap(f, BASE + PAGE, 8 * PAGE, &unmapped));
+	assert_int_equal(unmapped, PAGE);
+	do_sync(f);
+}
+
 static void the_length_need_not_be_asked_for(struct fixture *f)
 {
 	do_map(f, BASE, 0, PAGE);
@@ -359,6 +375,7 @@ static const struct test_case cases[] = {
 	CASE(unmap_removes_exactly_its_range),
 	CASE(holes_are_passed_over_and_not_counted),
 	CASE(holes_inside_a_table_are_not_counted),
+	CASE(pages_before_a_hole_are_counted),
 	CASE(the_length_need_not_be_asked_for),
 	CASE(one_unmap_may_take_what_many_maps_made),
 	CASE(many_unmaps_may_take_what_one_map_made),

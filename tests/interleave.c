@@ -211,6 +211,33 @@ static void a_table_is_free_after_two_grace_periods(struct fixture *f)
 	remove_keeper(f);
 }
 
+static void see_nothing_freed(void *arg)
+{
+	struct other *o = arg;
+
+	o->ran++;
+	assert_int_equal(stats_of(o->f).freed, 0);
+	assert_int_equal(stats_of(o->f).held, o->f->shape.levels);
+}
+
+static void look_in_the_second_grace_period(void *arg)
+{
+	struct other *o = arg;
+
+	soft_set_hook(o->f->device, SOFT_ON_GRACE, hook(see_nothing_freed));
+}
+
+/* Here the next batch is the table above. Till that grace period has ended nobody may have it. */
+static void a_batch_is_free_after_the_grace_period_of_the_next(struct fixture *f)
+{
+	do_map(f, BASE, 0, PAGE);
+	do_unmap_sync(f, BASE, PAGE);
+	other_open(f, 0, 0);
+	soft_set_hook(f->device, SOFT_ON_GRACE, hook(look_in_the_second_grace_period));
+	assert_int_equal(do_reclaim(f), f->shape.levels - 1);
+	other_close();
+}
+
 static void a_covered_table_is_free_after_a_grace_period(struct fixture *f)
 {
 	uint64_t before;
@@ -662,6 +689,7 @@ static void a_neighbour_may_install_the_table_while_a_map_allocates(struct fixtu
 
 static const struct test_case cases[] = {
 	TWICE(a_table_is_free_after_two_grace_periods),
+	TWICE(a_batch_is_free_after_the_grace_period_of_the_next),
 	TWICE(a_covered_table_is_free_after_a_grace_period),
 	CASE_WITH(a_covered_table_is_free_after_a_grace_period, .policies = ON_POLICY(EBB_NONE)),
 	TWICE(a_frozen_table_can_be_seen),

@@ -41,29 +41,34 @@ static unsigned table_of(uint64_t entry)
 }
 
 /* With what is below it: a split links a table that has others in it. */
-static void table_linked(unsigned table)
+static bool table_linked(unsigned table)
 {
+	bool good = true;
+
+	for (unsigned n = 0; n < SCHED_CALLERS; n++)
+		if (life.began[n] < life.left[table])
+			good = false;
 	life.left[table] = 0;
 	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i++) {
 		unsigned below = table_of(sched_arena[table].word[i]);
 
-		if (below < SCHED_TABLES)
-			table_linked(below);
+		if (below < SCHED_TABLES && !table_linked(below))
+			good = false;
 	}
+	return good;
 }
 
-void lifetime_entry_changed(unsigned caller, uint64_t before, uint64_t now)
+bool lifetime_entry_changed(unsigned caller, uint64_t before, uint64_t now)
 {
 	unsigned old = table_of(before), new = table_of(now);
 
 	if (old == new)
-		return;
+		return true;
 	if (old < SCHED_TABLES) {
 		life.left[old] = ++life.time;
 		life.taken_by[old] = (unsigned char)caller;
 	}
-	if (new < SCHED_TABLES)
-		table_linked(new);
+	return new == SCHED_TABLES || table_linked(new);
 }
 
 bool lifetime_allows(unsigned caller, const uint64_t *ep)

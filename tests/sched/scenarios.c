@@ -180,6 +180,17 @@ static void reclaim_and_map_other_place(void *w)
 	map(w, OTHER, PAGE);
 }
 
+/* If the device has been left with the table, it finds what is mapped elsewhere. */
+static void reclaim_use_other_place_and_dma(void *arg)
+{
+	struct world *w = arg;
+
+	world_reclaim(w, ALL);
+	map(w, OTHER, PAGE);
+	world_dma(w, BASE, SOFT_PROBE);
+	world_unmap_sync(w, OTHER, PAGE);
+}
+
 static void do_dma(void *w)
 {
 	world_dma(w, BASE, SOFT_PROBE);
@@ -226,6 +237,19 @@ static void map_without_memory(void *w)
 static void unmap_middle(void *w)
 {
 	world_unmap_sync(w, BASE + MIB_2 / 2, PAGE);
+}
+
+static void map_far(void *arg)
+{
+	struct world *w = arg;
+
+	map(w, BASE + 100 * PAGE, PAGE);
+}
+
+static void drop_far_and_keeper(struct world *w)
+{
+	unmap_far(w);
+	drop_keeper(w);
 }
 
 static void drop_second(struct world *w)
@@ -331,6 +355,13 @@ const struct scenario scenarios[] = {
 	  drop_keeper,
 	  BATCH(64),
 	  .less = 1 },
+	{ "a mapper before the freeze and one that thaws",
+	  CALLERS(3),
+	  one_candidate,
+	  { map_far, reclaim, use_and_reclaim },
+	  drop_far_and_keeper,
+	  BATCH(64),
+	  .less = 1 },
 	{ "two reclaimers and a mapper",
 	  CALLERS(3),
 	  one_candidate,
@@ -363,6 +394,13 @@ const struct scenario scenarios[] = {
 	  candidate_alone,
 	  { reclaim_and_use_other_place, use_same_line },
 	  BATCH(64) },
+	{ "a table that was revived dies once more, and is used again elsewhere",
+	  CALLERS(2),
+	  one_candidate,
+	  { reclaim_use_other_place_and_dma, use_and_reclaim },
+	  drop_keeper,
+	  BATCH(64),
+	  .less = 1 },
 	{ "a table is used again elsewhere, under DMA",
 	  CALLERS(3),
 	  candidate_alone,

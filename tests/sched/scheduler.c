@@ -484,6 +484,8 @@ static void access_point(const char *what, const uint64_t *ep, bool writes)
 	tick(what, offset + SCHED_PA_BASE, *ep);
 	if (s.cell[line] == SHARED || s.run->everywhere)
 		interrupt(WHY_NOT);
+	if (s.run->sections && !self()->nesting)
+		sched_fail("an access to an entry in no read section");
 	if (!lifetime_allows(s.current, ep))
 		sched_fail("an access to a table that had left the tree before the section began");
 }
@@ -493,7 +495,8 @@ static void access_point(const char *what, const uint64_t *ep, bool writes)
 /* By caller n. */
 static void set(unsigned n, uint64_t *ep, uint64_t e)
 {
-	lifetime_entry_changed(n, *ep, e);
+	if (!lifetime_entry_changed(n, *ep, e))
+		sched_fail("a table is used again while a section that may hold it is open");
 	*ep = e;
 	s.changes++;
 }

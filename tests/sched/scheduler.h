@@ -51,6 +51,7 @@ struct sched_run {
 	 */
 	unsigned (*choose)(void *arg, unsigned current, unsigned able);
 	bool buffered; /* stores wait */
+	bool sections; /* entries may be touched in read sections only: policy deferred */
 	bool everywhere; /* every access is a point, as if all lines were shared */
 	bool trace; /* print each access and each point */
 	/* results */

@@ -107,6 +107,7 @@ static const char *run_once(struct sched_run *run)
 	run->arg = &world;
 	run->device = complete_oldest;
 	run->buffered = s.search->buffered;
+	run->sections = s.search->config.policy == EBB_DEFERRED;
 	s.run = run;
 	world_open(&world, &s.search->config, sc->callers);
 	if (sc->setup)
