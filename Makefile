@@ -12,6 +12,9 @@ TRACES ?= traces/nvme-randread.trace.xz traces/vfio-iova-stress.trace.xz
 SOAK ?= 3600
 PREEMPTIONS ?= 3
 SCHEDULES ?= 500000
+FUZZ ?= 600
+BENCH ?=
+SCALING ?=
 MUTANTS ?=
 PLOT := build/$(basename $(basename $(notdir $(lastword $(TRACES))))).svg
 
@@ -77,6 +80,17 @@ coverage: ## what the tests reach of the core's lines and branches
 	@scripts/packages.sh run test coverage
 	@scripts/coverage.sh
 
+fuzz: ## fuzz the core, then the readers of traces, each for FUZZ seconds, with libFuzzer
+	@scripts/packages.sh run test fuzz
+	@scripts/fuzz.sh $(FUZZ) core trace
+
+fuzz-afl: ## the same with AFL++
+	@scripts/packages.sh run test fuzz-afl
+	@scripts/fuzz.sh --afl $(FUZZ) core trace
+
+verification: ## run all that docs/verification.md reports, and write its figures anew (hours)
+	@FUZZ=$(FUZZ) SOAK=$(SOAK) scripts/verification.sh $(PARTS)
+
 lint: ## formatter, static analysers, licence headers, both compilers
 	@scripts/packages.sh run test lint
 	@scripts/lint.sh
@@ -98,6 +112,27 @@ check-times: ## the same and the times, for a quiet machine
 	@scripts/packages.sh run goals
 	@scripts/build.sh build ebb
 	@scripts/check-goals.sh --times
+
+bench: peers ## what a map and an unmap cost, under each policy and with the peers; build/bench.svg
+	@build/ebb bench $(BENCH) --plot build/bench.svg \
+		$(addprefix --peer ,$(wildcard build/peers/linux.so)) \
+		$(addprefix --instructions ,$(wildcard build/instructions.json))
+
+bench-instructions: peers ## count the instructions of a pair under callgrind, for `make bench`
+	@scripts/bench-instructions.sh build/instructions.json $(wildcard build/peers/linux.so)
+
+scaling: ## count the cache lines that move between callers; writes the tables of docs/scaling.md
+	@scripts/packages.sh run goals
+	@scripts/build.sh build
+	@scripts/scaling.sh $(SCALING)
+
+performance: bench-instructions ## measure everything, and write docs/performance.md with it
+	@scripts/performance.sh
+
+peers: ## fetch and build what `make bench` compares with: the page tables of Linux
+	@scripts/packages.sh run bench
+	@scripts/build.sh build ebb
+	@scripts/peers.sh
 
 check-fresh-debian: ## `make run` and `make test` of the last commit, in a fresh Debian 12
 	@scripts/packages.sh fresh

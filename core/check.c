@@ -121,7 +121,7 @@ unsigned ebb_check(struct ebb_domain *d, ebb_violation_fn fn, void *arg)
 		if (c.found[l] != s.live[l])
 			violation(&c, EBB_BAD_STATS, 0, l);
 	}
-	if (s.held < live || s.held > s.held_peak)
+	if (s.held < live)
 		violation(&c, EBB_BAD_STATS, 0, ebb_top(d));
 	return c.bad;
 }

@@ -10,7 +10,8 @@
  * path, one page mapped and unmapped again and again, finds its candidate already there: one load.
  *
  * That load is enough. If the owner still sees its candidate after the fence of step 6, whoever
- * takes the candidate takes it later, and so scans the table after the owner's last store to it.
+ * takes the candidate takes it later, and so scans the table after the owner's last store to it:
+ * there is a full fence between taking and scanning, too (collect() in reclaim.c).
  */
 #include "internal.h"
 

@@ -26,7 +26,7 @@ struct ebb_table {
 #define EBB_COLD     __attribute__((noinline, cold))
 #define EBB_NOINLINE static __attribute__((noinline))
 #ifdef __clang__
-#define EBB_UNROLL _Pragma("clang loop unroll(full)")
+#define EBB_UNROLL /* does it by itself, and warns where it cannot */
 #else
 #define EBB_UNROLL _Pragma("GCC unroll 6")
 #endif
@@ -149,6 +149,23 @@ EBB_INLINE uint64_t ebb_exchange(uint64_t *ep, uint64_t e)
 	return ebb_hot_exchange(ep, e);
 }
 
+/*
+ * A look at one word must not come before what we did to another, as in step 6, but where nothing
+ * is invalidated. An acquire-release CAS or exchange does not see to that: its store may become
+ * visible after a later load. On x86 none needs more; this is for off the hot path.
+ */
+EBB_INLINE void ebb_full_fence(void)
+{
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+}
+
 /* Clears bits that hardware sets; the invalidation that follows orders it. */
 EBB_INLINE void ebb_clear(uint64_t *ep, uint64_t bits)
 {
@@ -237,8 +254,8 @@ EBB_INLINE struct ebb_table *ebb_walk_down(const struct ebb_format *f, const str
 }
 
 /*
- * The leaf table on the way to iova if every entry on the way is a plain one, else NULL: the walk of
- * the hot path. *e is the entry that refers to it.
+ * The leaf table on the way to iova if every entry on the way is a plain one, else NULL: the walk
+ * of the hot path. *e is the entry that refers to it.
  */
 EBB_INLINE struct ebb_table *ebb_walk_plain_from(const struct ebb_format *f, struct ebb_table *t,
 						 unsigned top, uint64_t iova, uint64_t *e)

@@ -397,6 +397,7 @@ static void remember_path(const struct ebb_format *f, enum ebb_policy policy, st
 		ebb_rw_prune(g, iova);
 	if (policy != EBB_DEFERRED)
 		return;
+	ebb_full_fence(); /* a candidate that is still listed is looked at after our thaw */
 	ebb_section_enter(policy, d);
 	ebb_walk_down(f, d, iova, &level, &e);
 	ebb_section_leave(policy, d);

@@ -62,7 +62,8 @@
  *     all gone. A candidate is dropped only if C holds an entry, whose owner will look in its turn;
  *     if E is gone or DEAD, so that someone else is about to free C or revive it for a mapping; or
  *     if E is FROZEN by another reclaimer, who looks at C once more when it thaws E (9). A mapper
- *     that thaws E and then fails makes C a candidate itself (map.c).
+ *     that thaws E and then fails makes C a candidate itself (map.c). Who relies on another's look
+ *     has a full fence between what he did and what he saw, and so has the other before he looks.
  *  g. The sparse hint in E says that all that is not zero in C is in one line, so that a scan reads
  *     one line. It is set when E is made TABLE(T) of a zeroed T that its mapper is going to write
  *     in that line only. Who stores elsewhere in C clears it first, in the section in which he saw
@@ -196,6 +197,8 @@ static unsigned collect(struct ebb_gather *g, bool steal)
 				n = take_slots(g, o, n, &left);
 		ebb_spin_unlock(&d->gathers_lock);
 	}
+	/* Who finds a candidate still listed relies on us to see what he did before (gather.c). */
+	ebb_full_fence();
 	work_sort(g->work, n);
 	return n;
 }
@@ -245,8 +248,11 @@ EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_domain *d, const
 	*again = false;
 	if ((e & f->state_bits) == frozen) {
 		if (!scan(f, e, w->table)) {
-			*again = change_state(f, ep, frozen, ebb_state_table(f, pa), carried(f)) &&
-				 scan(f, ebb_load(ep), w->table);
+			if (change_state(f, ep, frozen, ebb_state_table(f, pa), carried(f))) {
+				/* Who still saw our freeze relies on us to see what he saw. */
+				ebb_full_fence();
+				*again = scan(f, ebb_load(ep), w->table);
+			}
 		} else if (change_state(f, ep, frozen, ebb_state_dead(f, pa, owner), f->accessed)) {
 			ebb_write_back(d, ep, 1);
 			dead = true;
@@ -319,10 +325,26 @@ static unsigned kill_all(const struct ebb_format *f, struct ebb_gather *g, unsig
 	return kept;
 }
 
+/* The tables above those that were unlinked are candidates. */
+static void parents_add(struct ebb_gather *g, unsigned n)
+{
+	/* A parent that is still listed is looked at after we cleared its entry. */
+	ebb_full_fence();
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t cand = g->work[i].cand;
+		unsigned level = ebb_cand_level(cand) + 1;
+
+		/* There is a free slot for each candidate: it came out of one. */
+		if (level < ebb_top(g->domain))
+			ebb_slot_add(g, ebb_cand(ebb_table_first(cand, level), level));
+	}
+}
+
 static struct ebb_table *unlink_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n,
 				    unsigned owner)
 {
 	struct ebb_table *list = NULL;
+	unsigned kept = 0;
 
 	for (unsigned i = 0; i < n;) {
 		unsigned end = section_end(i, n);
@@ -330,22 +352,19 @@ static struct ebb_table *unlink_all(const struct ebb_format *f, struct ebb_gathe
 		ebb_hot_read_lock();
 		for (; i < end; i++) {
 			struct ebb_table *t = g->work[i].table;
-			uint64_t cand = g->work[i].cand;
-			unsigned level = ebb_cand_level(cand);
 
 			if (!unlink_one(f, g->domain, &g->work[i], owner))
 				continue;
-			ebb_table_unlinked(g, t, level);
+			ebb_table_unlinked(g, t, ebb_cand_level(g->work[i].cand));
 			ebb_hot_desc(t)->count = 0; /* all zero: argument d */
 			ebb_hot_desc(t)->next = list;
 			list = t;
-			/* There is a free slot for each candidate: it came out of one. */
-			if (level + 1 < ebb_top(g->domain))
-				ebb_slot_add(g,
-					     ebb_cand(ebb_table_first(cand, level + 1), level + 1));
+			g->work[kept++] = g->work[i];
 		}
 		ebb_hot_read_unlock();
 	}
+	if (kept)
+		parents_add(g, kept);
 	return list;
 }
 

@@ -34,9 +34,9 @@
 
 /* thaw() in map.c: what it makes of e; from DEAD the hint and `known` are gone. */
 #ifdef REVIVE_KNOWN /* broken: a revived entry counts as written back */
-#define THAWED(e) (TABLE(PA(e)) | KNOWN | IS_TABLE(e) * ((e) & HINT_BITS))
+#define THAWED(e) (TABLE(PA(e)) | KNOWN | (e) & ACCESSED | IS_TABLE(e) * ((e) & HINT_BITS))
 #else
-#define THAWED(e) (TABLE(PA(e)) | IS_TABLE(e) * ((e) & (KNOWN | HINT_BITS)))
+#define THAWED(e) (TABLE(PA(e)) | (e) & ACCESSED | IS_TABLE(e) * ((e) & (KNOWN | HINT_BITS)))
 #endif
 
 inline lowest(mask, t)
@@ -218,12 +218,18 @@ map_hint_up: /* an empty entry in a sparse table, before the install */
 	goto map_install;
 
 map_hint: /* the leaf misses the hint of its table */
-#if !defined(HINT_KEPT) && !defined(HINT_LATE) && !defined(HINT_OUTSIDE)
+#if defined(HINT_LATE) || defined(HINT_OUTSIDE)
+	atomic { ok = 1 };
+#elif !defined(HINT_KEPT)
 	atomic { hint_clear(q, AT(q, 1, s)) };
 #endif
 	skip;
 
 map_leaf: /* step 3 */
+	if
+	:: atomic { both -> deref(p); st(V_STORE(AT(p, 0, 1 - (s)), val)) }
+	:: !both -> skip
+	fi;
 	atomic {
 		d_step {
 			deref(p);
@@ -232,13 +238,12 @@ map_leaf: /* step 3 */
 			e = 0
 		};
 		st(V_STORE(AT(p, 0, s), val));
-		if
-		:: both -> st(V_STORE(AT(p, 0, 1 - (s)), val))
-		:: else
-		fi;
 #ifdef HINT_LATE /* the hint goes after the store, in the same section */
 	};
-	d_step { hint_clear(q, AT(q, 1, s)) };
+	if
+	:: atomic { ok -> hint_clear(q, AT(q, 1, s)); ok = 0 }
+	:: !ok -> skip
+	fi;
 	atomic {
 #endif
 #if defined(NONSNOOP) && !defined(NO_WB_LEAF)
@@ -251,7 +256,10 @@ map_leaf: /* step 3 */
 		inside = 0;
 		st(V_LEAVE);
 	};
-	d_step { hint_clear(q, AT(q, 1, s)) };
+	if
+	:: atomic { ok -> hint_clear(q, AT(q, 1, s)); ok = 0 }
+	:: !ok -> skip
+	fi;
 	atomic {
 		drop();
 #else

@@ -8,7 +8,7 @@
 #define ABSENT 15
 #define NIL    14
 
-byte pw[2 * (TOP + 1)]; /* walk cache: the table that the entry at level l on the way to s refers to */
+byte pw[2 * (TOP + 1)]; /* walk cache: the table to which the entry at level l refers */
 #define PW(l, s) pw[(l) * 2 + IDX(s, l)]
 byte iotlb[2];		/* what slot s translates to, 0: not cached */
 

@@ -129,6 +129,14 @@ end:
 	:: d_step { PW(2, 0) == 0 -> fill_walk_cache(0, 2) }
 #endif
 #endif
+#ifdef ACCESSED_BITS /* hardware sets them in entries that it walks through */
+	:: d_step { IS_TABLE(w[0]) && !(w[0] & ACCESSED) -> w[0] = w[0] | ACCESSED }
+#if LEVELS > 1
+	:: d_step { IS_TABLE(w[0]) && IS_TABLE(w[AT(PA(w[0]), 1, 0)]) &&
+		    !(w[AT(PA(w[0]), 1, 0)] & ACCESSED) ->
+		w[AT(PA(w[0]), 1, 0)] = w[AT(PA(w[0]), 1, 0)] | ACCESSED }
+#endif
+#endif
 #ifdef NONSNOOP /* a cache may write back on its own */
 	:: d_step { m[0] != w[0] -> m[0] = w[0] }
 	:: d_step { m[2] != w[2] -> m[2] = w[2] }

@@ -16,6 +16,7 @@
 #define SPARSE	    256
 #define LINE1	    512 /* the hint's line: 0 or 1 */
 #define HINT_BITS   (SPARSE | LINE1)
+#define ACCESSED    1024
 #define STATE(e)    ((e) & 127)
 #define TABLE(c)    ((c) | PRESENT)
 #define FROZEN(c, o) ((c) | PRESENT | ((o) << 3))
@@ -215,6 +216,12 @@ inline cas(t, x, old, new)
 	}
 }
 
+#ifdef EXACT /* broken: any bit that changed since E was loaded makes the CAS fail for good */
+#define UNCHANGED(x) && w[x] == e
+#else
+#define UNCHANGED(x)
+#endif
+
 /* change_state() in reclaim.c: bits outside the state are no change. */
 inline change_state(t, x, from, to, carry)
 {
@@ -222,7 +229,7 @@ inline change_state(t, x, from, to, carry)
 		deref(t);
 		drain(i);
 		if
-		:: STATE(w[x]) == (from) -> w[x] = (to) | (w[x] & (carry)); ok = 1
+		:: STATE(w[x]) == (from) UNCHANGED(x) -> w[x] = (to) | (w[x] & (carry)); ok = 1
 		:: else -> ok = 0
 		fi
 	}

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The Ebb authors */
 /* reclaim_batch() and ebb_reclaim() (reclaim.c): steps 7 to 12. */
 
-#define CARRIED (KNOWN | HINT_BITS)
+#define CARRIED (ACCESSED | KNOWN | HINT_BITS)
 
 /* The entries that scan() reads: all that are in use at level lv, or the line of the hint. */
 #define LAST_ENTRY (lv == SPLIT)
@@ -335,7 +335,7 @@ freeze:
 					change_state(p, AT(p, lv + 1, a), FROZEN(wt[j], o), 0, 0);
 #else
 					change_state(p, AT(p, lv + 1, a), FROZEN(wt[j], o),
-						     DEAD(wt[j], o), 0);
+						     DEAD(wt[j], o), ACCESSED);
 #endif
 					if
 					:: ok -> ok = 0

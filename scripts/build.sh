@@ -7,6 +7,8 @@
 #   build-tsan      with ThreadSanitizer (and the liburcu flavour that it understands)
 #   build-asan      with AddressSanitizer and UBSan
 #   build-coverage  for `make coverage`: see scripts/coverage.sh
+#   build-fuzz      with libFuzzer, AddressSanitizer and UBSan, by clang
+#   build-afl       for AFL++
 #   build-COMPILER  with that compiler: build-clang, build-gcc-11, ...
 #   build           the plain build
 set -euo pipefail
@@ -33,6 +35,11 @@ build) ;;
 build-tsan) options+=(-Db_sanitize=thread -Drcu_flavour=mb) ;;
 build-asan) options+=("-Db_sanitize=address,undefined") ;;
 build-coverage) options+=(-Dprogram=false -Dcoverage=true) ;;
+build-fuzz)
+	export CC=clang
+	options+=(-Dfuzz=true "-Db_sanitize=address,undefined" -Db_lundef=false)
+	;;
+build-afl) export CC=afl-clang-fast ;;
 build-*) export CC=${dir#build-} ;;
 *)
 	echo "build.sh: what is to be built in '$dir'?" >&2

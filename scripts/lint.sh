@@ -20,7 +20,8 @@ mapfile -t shell_files < <(sources '*.sh' .ci/run)
 mapfile -t python_files < <(sources '*.py')
 mapfile -t manuals < <(sources '*.1' '*.3' '*.7')
 mapfile -t with_header < <(sources '*.c' '*.h' '*.S' '*.ld' '*.sh' '*.py' '*.build' '*.[137]' \
-	.ci/run .clang-format .clang-tidy .editorconfig .gitignore Makefile meson_options.txt)
+	'*.jq' '*.pml' '*.litmus' .ci/run .clang-format .clang-tidy .editorconfig .gitignore Makefile \
+	meson_options.txt)
 
 if [ "${1:-}" = --format ]; then
 	clang-format -i "${c_files[@]}"

@@ -4,7 +4,7 @@
 #
 # Installs the Debian packages that a task needs and that are missing.
 # Usage: packages.sh TASK...
-# Tasks: run test model mutants coverage lint freestanding goals compilers fresh
+# Tasks: run test model mutants coverage fuzz fuzz-afl lint freestanding goals bench compilers fresh
 # Nothing is called but dpkg-query when nothing is missing.
 set -euo pipefail
 
@@ -24,7 +24,10 @@ packages_of() {
 	lint) echo clang clang-format clang-tidy cppcheck shellcheck mandoc ;;
 	freestanding) echo gcc clang binutils gcc-aarch64-linux-gnu binutils-aarch64-linux-gnu ;;
 	goals) echo jq ;;
+	bench) echo jq valgrind xz-utils ;;
 	compilers) echo gcc-11 clang-13 ;;
+	fuzz) echo clang "libclang-rt-14-dev|libfuzzer-14-dev" ;; # its clang is Debian 12's
+	fuzz-afl) echo "afl++" ;;
 	fresh) echo debootstrap git ;;
 	*)
 		echo "packages.sh: unknown task '$1'" >&2

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 # A sanitizer's report fails the program, at once and with a stack.
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
-export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1:detect_stack_use_after_return=1}
+export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}
 
 for dir in "$@"; do
@@ -22,7 +22,7 @@ for dir in "$@"; do
 	if [ "$dir" = build-tsan ]; then
 		mapfile -t only < <(grep -lE 'pthread_create|run_crowd|SOFT_THREAD' tests/*.c |
 			sed 's/.*\///; s/\.c$//' | grep -vxE 'crowd|soak|support')
-		only+=("tool program")
+		only+=("tool program" "tool bench")
 	fi
 	# What failed is counted, and named again, below.
 	meson test -C "$dir" --no-rebuild --print-errorlogs --timeout-multiplier 10 \

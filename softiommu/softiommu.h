@@ -79,7 +79,8 @@ enum soft_completion {
 struct soft_config {
 	enum ebb_format_id format;
 	unsigned levels, pa_width_lg2; /* 0: what the format has */
-	uint32_t leaf_levels; /* bit l: the hardware knows leaves at level l; 0: all of the format's */
+	/* bit l: the hardware knows leaves at level l; 0: all of the format's */
+	uint32_t leaf_levels;
 	uint32_t flags; /* the domain's: EBB_NONSNOOPING, EBB_CACHING_MODE, ... */
 	enum soft_completion completion;
 	/* SOFT_STEPS: called again and again by a caller whose invalidation is not complete */

@@ -179,6 +179,8 @@ static void a_hint_that_is_not_true_is_found(struct fixture *f)
 	do_map(f, BASE, 0, PAGE);
 	plain = *entry_at(f, 1) & ~(SPARSE | 63 * LINE);
 	assert_bad_entry(f, 1, plain | other_line, EBB_BAD_ENTRY);
+	if (f->shape.policy != EBB_DEFERRED)
+		assert_bad_entry(f, 1, plain | SPARSE, EBB_BAD_ENTRY);
 	do_map(f, BASE + 5 * 8 * PAGE, 0, PAGE);
 	assert_bad_entry(f, 1, plain | SPARSE, EBB_BAD_ENTRY);
 	assert_bad_entry(f, 1, plain | other_line, EBB_BAD_ENTRY);

@@ -44,7 +44,8 @@ static struct crowd random_crowd(void)
 	return (struct crowd){
 		.workers = 2 + (unsigned)rng_below(&seed, CROWD_WORKERS_MAX - 1),
 		.reclaimers = 1 + (unsigned)rng_below(&seed, rng_chance(&seed, 8) ? 20 : 3),
-		.operations = 200 + (unsigned)rng_below(&seed, 2000),
+		/* so that no crowd goes on long after the time is over */
+		.operations = (200 + (unsigned)rng_below(&seed, 2000)) / (UNDER_TSAN ? 10 : 1),
 		.narrow = rng_chance(&seed, 3),
 	};
 }

@@ -18,6 +18,7 @@ static const struct command commands[] = {
 	{ "stress", stress_main },
 	{ "replay", replay_main },
 	{ "show", show_main },
+	{ "bench", bench_main },
 };
 
 static const char documentation[] =
@@ -26,6 +27,7 @@ static const char documentation[] =
 	"  stress   map and unmap one page at every step through the IOVA space\n"
 	"  replay   replay recorded kernel map and unmap events\n"
 	"  show     show the tree that a trace or a sweep leaves behind\n"
+	"  bench    measure what a map and an unmap cost under each policy\n"
 	"\n"
 	"'ebb COMMAND --help' lists the options of a command; see also ebb(1).";
 
@@ -44,12 +46,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			if (strcmp(arg, commands[i].name) == 0)
 				choice->command = &commands[i];
 		if (choice->command == NULL)
-			argp_error(state, "unknown command '%s': stress, replay or show", arg);
+			argp_error(state, "unknown command '%s': stress, replay, show or bench",
+				   arg);
 		choice->index = state->next - 1;
 		state->next = state->argc; /* the rest belongs to the command */
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a command is missing: stress, replay or show");
+		argp_error(state, "a command is missing: stress, replay, show or bench");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -64,7 +64,7 @@ static void print_row(enum ebb_policy policy, const struct replay_result *result
 static int print_json(const struct trace *trace, enum ebb_policy policy,
 		      const struct replay_result *result, const struct needed *needed)
 {
-	cJSON *object = json_object("replay", policy);
+	cJSON *object = json_object("replay", policy_name(policy));
 
 	json_text(object, "trace", trace->name);
 	json_count(object, "threads", 1);

@@ -63,12 +63,12 @@ void report_bytes(struct report_table *table, uint64_t bytes)
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-cJSON *json_object(const char *command, enum ebb_policy policy)
+cJSON *json_object(const char *command, const char *policy)
 {
 	cJSON *object = cJSON_CreateObject();
 
 	json_text(object, "command", command);
-	json_text(object, "policy", policy_name(policy));
+	json_text(object, "policy", policy);
 	return object;
 }
 
@@ -85,6 +85,11 @@ void json_count(cJSON *object, const char *key, uint64_t count)
 void json_ns(cJSON *object, const char *key, double ns)
 {
 	cJSON_AddNumberToObject(object, key, round(ns * 100) / 100);
+}
+
+void json_ratio(cJSON *object, const char *key, double ratio)
+{
+	cJSON_AddNumberToObject(object, key, round(ratio * 1000) / 1000);
 }
 
 int json_print(cJSON *object)

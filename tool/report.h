@@ -42,11 +42,12 @@ void report_bytes(struct report_table *table, uint64_t bytes);
  * An object with "command" and "policy" in it. NULL if memory is short, which the functions below
  * put up with.
  */
-cJSON *json_object(const char *command, enum ebb_policy policy);
+cJSON *json_object(const char *command, const char *policy);
 void json_text(cJSON *object, const char *key, const char *text);
 void json_count(cJSON *object, const char *key, uint64_t count);
 void json_ns(cJSON *object, const char *key,
-	     double ns); /* two decimals are more than can be measured */
+	     double ns); /* two decimals are more than can be measured; NAN becomes null */
+void json_ratio(cJSON *object, const char *key, double ratio); /* three decimals; NAN: null */
 
 /* Prints and frees the object. Returns an enum tool_exit. */
 int json_print(cJSON *object);

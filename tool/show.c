@@ -178,7 +178,7 @@ static void scene_text(const struct scene *scene, char *text, size_t room)
 
 static cJSON *scene_object(const struct scene *scene)
 {
-	cJSON *object = json_object("show", scene->policy);
+	cJSON *object = json_object("show", policy_name(scene->policy));
 
 	if (scene->trace == NULL) {
 		json_text(object, "pattern", "sweep");

@@ -96,7 +96,7 @@ static void print_classic(const struct stress *stress, enum ebb_policy policy,
 static int print_json(const struct stress *stress, enum ebb_policy policy,
 		      const struct stress_result *result)
 {
-	cJSON *object = json_object("stress", policy);
+	cJSON *object = json_object("stress", policy_name(policy));
 	const struct ebb_stats *stats = &result->stats;
 
 	json_text(object, "pattern", "sweep");

@@ -24,6 +24,7 @@ void tool_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int stress_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
 int show_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
 
 /* ---- options --------------------------------------------------------------------------------- */
 
@@ -48,6 +49,13 @@ enum tool_option {
 	OPTION_STRESS,
 	OPTION_AT,
 	OPTION_RANGE,
+	OPTION_PATTERN,
+	OPTION_ROUNDS,
+	OPTION_PAIRS,
+	OPTION_PEER,
+	OPTION_PEERS_ONLY,
+	OPTION_REALTIME,
+	OPTION_INSTRUCTIONS,
 };
 
 const char *policy_name(enum ebb_policy policy);

@@ -36,31 +36,53 @@
 #define ORDER_(o) memory_order_##o
 
 /* ebb_load(), ebb_store(), ebb_cas(), ebb_line_is_zero(): internal.h */
-#define LOAD(x)		  atomic_load_explicit(x, ORDER(LOAD_ORDER))
-#define STORE_LEAF(x, e)  atomic_store_explicit(x, e, memory_order_relaxed)
-#define CAS(x, old, new)  \
+#define LOAD(x)		 atomic_load_explicit(x, ORDER(LOAD_ORDER))
+#define STORE_LEAF(x, e) atomic_store_explicit(x, e, memory_order_relaxed)
+#define CAS(x, old, new) \
 	atomic_compare_exchange_strong_explicit(x, old, new, ORDER(CAS_ORDER), ORDER(LOST_ORDER))
-#define SCAN(x)		  atomic_load_explicit(x, memory_order_relaxed)
+#define SCAN(x) atomic_load_explicit(x, memory_order_relaxed)
 
 /* ebb_slot_add(), slot_has(): gather.c; take_slots(), collect(): reclaim.c */
-#define SLOT_ADD(x)	  atomic_store_explicit(x, 1, ORDER(SLOT_ORDER))
-#define SLOT_HAS(x)	  atomic_load_explicit(x, memory_order_relaxed)
-#define SLOT_TAKE(x)	  atomic_exchange_explicit(x, 0, memory_order_acq_rel)
+#define SLOT_ADD(x)  atomic_store_explicit(x, 1, ORDER(SLOT_ORDER))
+#define SLOT_HAS(x)  atomic_load_explicit(x, memory_order_relaxed)
+#define SLOT_TAKE(x) atomic_exchange_explicit(x, 0, memory_order_acq_rel)
 
 /* pool_push(), ebb_tables_flushed(); pool_take(), ebb_pending_take(): table.c */
-#define PUSH(x, t)	  atomic_exchange_explicit(x, t, ORDER(PUSH_ORDER))
-#define TAKE(x)		  atomic_exchange_explicit(x, 0, ORDER(TAKE_ORDER))
+#define PUSH(x, t) atomic_exchange_explicit(x, t, ORDER(PUSH_ORDER))
+#define TAKE(x)	   atomic_exchange_explicit(x, 0, ORDER(TAKE_ORDER))
 
 /* owner_take(), owner_give(): reclaim.c */
-#define OWNER_TAKE(x)	  atomic_exchange_explicit(x, 1, memory_order_acquire)
-#define OWNER_GIVE(x)	  atomic_exchange_explicit(x, 0, ORDER(GIVE_ORDER))
+#define OWNER_TAKE(x) atomic_exchange_explicit(x, 1, memory_order_acquire)
+#define OWNER_GIVE(x) atomic_exchange_explicit(x, 0, ORDER(GIVE_ORDER))
 
 /* The platform's: invalidate() is a full fence. */
-#define FULL_FENCE()	  atomic_thread_fence(memory_order_seq_cst)
+#define FULL_FENCE() atomic_thread_fence(memory_order_seq_cst)
 #ifdef NO_INVALIDATION_FENCE /* broken */
-#define INVALIDATE()
+#define INVALIDATE() int no_fence = 0
 #else
 #define INVALIDATE() FULL_FENCE()
+#endif
+
+/* ebb_full_fence() in collect(), kill_one(), parents_add() and remember_path() */
+#ifdef NO_COLLECT_FENCE
+#define COLLECT_FENCE() int no_fence = 0
+#else
+#define COLLECT_FENCE() FULL_FENCE()
+#endif
+#ifdef NO_THAW_FENCE
+#define THAW_FENCE() int no_fence = 0
+#else
+#define THAW_FENCE() FULL_FENCE()
+#endif
+#ifdef NO_PARENT_FENCE
+#define PARENT_FENCE() int no_fence = 0
+#else
+#define PARENT_FENCE() FULL_FENCE()
+#endif
+#ifdef NO_FAILED_FENCE
+#define FAILED_FENCE() int no_fence = 0
+#else
+#define FAILED_FENCE() FULL_FENCE()
 #endif
 
 /*

@@ -79,9 +79,9 @@ static inline bool ebb_hot_line_is_zero(const uint64_t *line)
 }
 
 /*
- * Accesses to what else is shared, locks, lists, candidates, are atomic built-ins in the core; those
- * in the software IOMMU, which includes this header too, are the device's. A macro is not expanded
- * again inside itself.
+ * Accesses to what else is shared, locks, lists, candidates, are atomic built-ins in the core;
+ * those in the software IOMMU, which includes this header too, are the device's. A macro is not
+ * expanded again inside itself.
  */
 #ifdef EBB_CORE_INTERNAL_H
 #define __atomic_load_n(p, order)	 (sched_shared_read(p), __atomic_load_n(p, order))

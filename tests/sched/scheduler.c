@@ -255,7 +255,7 @@ static void interrupt(enum why why)
 	struct caller *c = self();
 	unsigned able;
 
-	if (++s.run->points > POINTS_MAX) {
+	if (++s.run->points > s.run->points_max) {
 		s.run->end = SCHED_ENDLESS;
 		to_scheduler(false);
 	}
@@ -546,6 +546,7 @@ void sched_store(uint64_t *ep, uint64_t e)
 		set(s.current, ep, e);
 		return;
 	}
+	s.changes++;
 	c = self();
 	if (c->pending == BUFFER)
 		drain(c);

@@ -50,6 +50,7 @@ struct sched_run {
 	 * interrupted; its bit is not set if it has to wait or has returned.
 	 */
 	unsigned (*choose)(void *arg, unsigned current, unsigned able);
+	uint64_t points_max; /* more are SCHED_ENDLESS */
 	bool buffered; /* stores wait */
 	bool sections; /* entries may be touched in read sections only: policy deferred */
 	bool everywhere; /* every access is a point, as if all lines were shared */
@@ -58,7 +59,7 @@ struct sched_run {
 	enum sched_end end;
 	const char *failure;
 	uint64_t points;
-	/* counts accesses that are no points too: the same in a run with and without `everywhere` */
+	/* accesses that are no points count too: the same with and without `everywhere` */
 	uint64_t ticks;
 };
 

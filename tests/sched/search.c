@@ -7,6 +7,7 @@
 #include "search.h"
 
 #define CHOICES_MAX 20000u
+#define POINTS_MAX  200000u
 
 struct choice {
 	uint64_t tick;
@@ -106,6 +107,7 @@ static const char *run_once(struct sched_run *run)
 	memcpy(run->body, sc->body, sizeof(run->body));
 	run->arg = &world;
 	run->device = complete_oldest;
+	run->points_max = POINTS_MAX;
 	run->buffered = s.search->buffered;
 	run->sections = s.search->config.policy == EBB_DEFERRED;
 	s.run = run;

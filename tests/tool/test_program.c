@@ -27,7 +27,7 @@
 static void help_and_version_go_to_standard_output(void **state)
 {
 	static const char *const lines[] = { "--help", "stress --help", "replay --help",
-					     "show --help" };
+					     "show --help", "bench --help" };
 	struct command command;
 
 	(void)state;
@@ -87,6 +87,19 @@ static void a_wrong_command_line_is_told_from_work_that_failed(void **state)
 		"show --range 5-4 x",
 		"show --range 5-x y",
 		"show --policy all --plot x.svg y",
+		"bench x",
+		"bench --pattern x",
+		"bench --pattern sizes:3K",
+		"bench --pattern ,",
+		"bench --threads 0",
+		"bench --threads 1,65",
+		"bench --threads 1,x",
+		"bench --rounds 0",
+		"bench --rounds 1001",
+		"bench --pairs 0",
+		"bench --policy x",
+		"bench --plot x.gif",
+		"bench --peers-only",
 		"show --plot x.jpeg y",
 	};
 	struct command command;

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Copyright (c) 2026 The Ebb authors
+#
+# Measures everything and writes docs/performance.md and its picture anew. The program, the peers and
+# build/instructions.json must be there (`make performance`).
+# Usage: performance.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+rows=build/bench.json
+page=docs/performance.md
+image=docs/images/bench.svg
+options=(--rounds 15 --instructions build/instructions.json --plot "$image")
+peer=
+peer_text='No peer was there to be compared with.'
+if [ -f build/peers/linux.so ]; then
+	options+=(--peer build/peers/linux.so)
+	peer_text=$(cat build/peers/linux.txt)
+	peer=${peer_text%% *}
+fi
+if [ "$(id -u)" -eq 0 ]; then
+	options+=(--realtime)
+fi
+build/ebb bench --json "${options[@]}" >"$rows"
+
+tables=$(jq -s --arg peer "$peer" -f scripts/performance.jq "$rows")
+part() {
+	jq -r ".$1" <<<"$tables"
+}
+cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+virtual=$(sed -n 's/^flags.* hypervisor .*/, virtual/p' /proc/cpuinfo | head -n 1)
+compiler=$(readlink -f "$(command -v "${CC:-cc}")")
+
+cat >"$page" <<END
+# Performance
+
+Written by \`make performance\`; the figures are those of one machine on one day. Do it on yours, and compare ratios.
+
+| | |
+| --- | --- |
+| date | $(date -u +%Y-%m-%d) |
+| machine | $cpu, $(nproc) CPUs$virtual, $(awk '$1 == "MemTotal:" { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo) |
+| system | Linux $(uname -r | sed 's/-.*//'), $(. /etc/os-release && echo "$PRETTY_NAME") |
+| compiler | $("$compiler" --version | head -n 1), -O2 |
+| peer | $peer_text |
+| command | \`ebb bench ${options[*]}\` |
+
+A pair is a map, an unmap and a sync, whose invalidation is a full fence. [ebb-bench(1)](../man/ebb-bench.1) describes the
+patterns, how they are measured and where the pages come from; [bench/peers](../bench/peers/README.md) what the peer is, and what
+each side checks and does not. Instructions are counted under callgrind, with one thread, in user mode.
+
+$(part summary)
+
+![Nanoseconds per pair for each pattern and policy](images/bench.svg)
+
+## Ratios
+
+The time of \`deferred\` by that of another in the same round: median (least–most) of 15 rounds, and the goal where there is one.
+
+$(part ratios)
+
+## Where \`deferred\` loses
+
+$(part losses)
+
+## Times and instructions
+
+Nanoseconds per pair of one thread, least / median of all rounds.
+
+$(part times)
+
+## Memory
+
+Of tables, without spare ones: at most, and in the end, when everything is unmapped and what is empty has been freed.
+
+$(part memory)
+END
+echo "$page: $(part summary)"
