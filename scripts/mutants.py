@@ -34,9 +34,9 @@ PATCHES = f'{ROOT}/tests/mutants'
 NOT_COPIED = re.compile(r'\.|build|docs$|traces$')
 OPTIONS = ('-Doptimization=1', '-Dwerror=false', '-Dprogram=false')
 WORKERS = 2
-# A test that burns this many times the CPU seconds that it should, and some, does not end. One that
-# sleeps has longer, for the machine may be busy.
-CPU_FACTOR, CPU_MORE, WALL_SECONDS = 4, 5, 240
+# A test does not end if it burns so many times the CPU seconds that it should, and some, or none at
+# all for so long: however busy the machine is, that is not too short.
+CPU_FACTOR, CPU_MORE, ASLEEP = 4, 5, 60
 
 
 class Failure(Exception):
@@ -174,6 +174,23 @@ def kill(process):
         pass
 
 
+def cpu_ticks(pid):
+    with open(f'/proc/{pid}/stat', encoding='utf-8') as file:
+        return sum(map(int, file.read().rpartition(')')[2].split()[11:13]))
+
+
+def kill_if_asleep(process, ended, slept):
+    """Kills a test that waits for something that does not come."""
+    before, idle = -1, 0
+    while not ended.wait(1):
+        now = cpu_ticks(process.pid)
+        before, idle = now, idle + 1 if now == before else 0
+        if idle == ASLEEP:
+            slept.set()
+            kill(process)
+            return
+
+
 def run_test(command, directory, cpu_limit):
     """None if it passes, else what it said, in a line; and its CPU seconds."""
     with subprocess.Popen(['stdbuf', '-oL', *command], cwd=directory, stdin=subprocess.DEVNULL,
@@ -181,9 +198,9 @@ def run_test(command, directory, cpu_limit):
                           errors='replace', env={**os.environ, 'EBB_SEED': '1'},
                           start_new_session=True,
                           preexec_fn=lambda: limit_cpu(cpu_limit)) as process:
-        slept = threading.Event()
-        timer = threading.Timer(WALL_SECONDS, lambda: (slept.set(), kill(process)))
-        timer.start()
+        ended, slept = threading.Event(), threading.Event()
+        watcher = threading.Thread(target=kill_if_asleep, args=(process, ended, slept))
+        watcher.start()
         said = Said()
         for line in process.stdout:
             said.hear(line.strip())
@@ -191,9 +208,10 @@ def run_test(command, directory, cpu_limit):
                 break
         if said.failed:
             kill(process)
+        ended.set()
+        watcher.join()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status = os.waitstatus_to_exitcode(status)
-        timer.cancel()
     seconds = usage.ru_utime + usage.ru_stime
     if said.failed:
         return said.text(''), seconds
@@ -210,8 +228,7 @@ class Base:
     def __init__(self):
         self.tree = Tree('base')
         self.tree.introspect()
-        self.known, self.lock = {}, threading.Lock()
-        run(['ninja', '-C', self.tree.build, '-j', str(WORKERS)])
+        self.known, self.lock, self.building = {}, threading.Lock(), threading.Lock()
 
     def cpu_seconds(self, test):
         """How long a test takes; it is run when that is asked for the first time."""
@@ -228,6 +245,8 @@ class Base:
         return future.result()
 
     def measure(self, test):
+        with self.building:
+            self.tree.build_test(test)
         said, seconds = run_test(self.tree.command(test), self.tree.build, 3600)
         if said:
             raise SystemExit(f'{shlex.join(test)} fails without any patch: {said}')

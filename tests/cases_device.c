@@ -199,6 +199,8 @@ static void a_device_that_does_not_snoop_sees_what_is_mapped(struct fixture *f)
 	do_map(f, BASE - PAGE, 0x1000, 4 * PAGE);
 	assert_range_maps_to(f, BASE - PAGE, 0x1000, 4 * PAGE);
 	assert_maps_nothing(f, BASE + 3 * PAGE);
+	do_map(f, BASE + 4 * PAGE, 0x8000, 2 * PAGE); /* no table is missing */
+	assert_range_maps_to(f, BASE + 4 * PAGE, 0x8000, 2 * PAGE);
 	do_map(f, BASE + MIB_2, 0, 3 * MIB_2);
 	assert_range_maps_to(f, BASE + MIB_2, 0, 3 * MIB_2);
 	do_map(f, BASE + GIB, 0, 2 * GIB);
