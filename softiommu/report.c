@@ -2,7 +2,6 @@
 /* Copyright (c) 2026 The Ebb authors */
 /* The first fault, and all that is known about the place where it happened. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "private.h"
@@ -20,19 +19,16 @@ struct text {
 	size_t left;
 };
 
-__attribute__((format(printf, 2, 3))) static void add(struct text *t, const char *format, ...)
+/* Of the n bytes that snprintf() wanted to append. */
+static void appended(struct text *t, int n)
 {
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(t->at, t->left, format, args);
-	va_end(args);
 	if (n < 0 || (size_t)n >= t->left)
 		n = t->left ? (int)t->left - 1 : 0;
 	t->at += n;
 	t->left -= (size_t)n;
 }
+
+#define add(t, ...) appended(t, snprintf((t)->at, (t)->left, __VA_ARGS__))
 
 /* ---- the walk in memory, without asking the table's state ---- */
 

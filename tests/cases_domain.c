@@ -197,7 +197,8 @@ static void destruction_frees_every_table(struct fixture *f)
 static void destruction_frees_a_dead_table(struct fixture *f)
 {
 	struct ebb_config c = good_config(f);
-	uint64_t before = tables_out(f), pa, *entry = NULL;
+	uint64_t before = tables_out(f), pa, *entry;
+	unsigned level = f->shape.levels - 1;
 	struct ebb_domain d;
 	struct ebb_gather g;
 
@@ -205,10 +206,10 @@ static void destruction_frees_a_dead_table(struct fixture *f)
 	ebb_gather_init(&g, &d);
 	assert_ok(ebb_map(&g, EBB_IOVA(0), EBB_PA(0), PAGE, RW));
 	pa = ebb_root_pa(&d).v;
-	for (unsigned level = f->shape.levels - 1; level > 0; level--) {
+	do {
 		entry = table_word(pa, 0);
 		pa = *entry & VTD_ADDRESS;
-	}
+	} while (--level > 0);
 	*table_word(pa, 0) = 0;
 	*entry = pa | 1ull << 52;
 	ebb_domain_destroy(&d);

@@ -9,7 +9,7 @@
 #include "ebb.h"
 
 #define SCHED_TABLES  2048u
-#define SCHED_PA_BASE 0x300000000ull
+#define SCHED_PA_BASE 0xf000000000000ull /* at the end of what a format has: no leaf maps it */
 
 struct sched_page {
 	uint64_t word[EBB_TABLE_ENTRIES];

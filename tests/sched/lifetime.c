@@ -10,7 +10,7 @@
 static struct {
 	uint64_t time;
 	uint64_t began[SCHED_CALLERS]; /* the read section; NEVER: in none */
-	/* when an entry that referred to the table stopped doing so, 0: it is linked or was never */
+	/* when an entry stopped referring to the table; 0: it is linked, or never was */
 	uint64_t left[SCHED_TABLES];
 	unsigned char taken_by[SCHED_TABLES];
 } life;
