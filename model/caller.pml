@@ -251,6 +251,10 @@ map_leaf: /* step 3 */
 	atomic {
 		deref(p);
 		write_back(AT(p, 0, s));
+		if
+		:: both -> write_back(AT(p, 0, 1 - (s)))
+		:: else
+		fi;
 #endif
 #ifdef HINT_OUTSIDE /* broken: the hint goes after the section */
 		inside = 0;

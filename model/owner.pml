@@ -6,6 +6,12 @@
  * small ones that it then unmaps with their tables.
  */
 
+#ifdef NONSNOOP
+#define WRITE_BACK(x) }; atomic { write_back(x);
+#else
+#define WRITE_BACK(x)
+#endif
+
 /* claim(): takes the table from entry x of table t, whatever the entry's state is. */
 inline claim(t, x)
 {
@@ -44,7 +50,7 @@ clear_walk: /* clear_step() */
 		fi
 	};
 clear_claim:
-	atomic { claim(p, AT(p, l, a)); leave(); restart() };
+	atomic { claim(p, AT(p, l, a)); WRITE_BACK(AT(p, l, a)) leave(); restart() };
 clear_next:
 	if
 	:: a < SPLIT -> a++; goto clear_walk
@@ -72,7 +78,7 @@ clear_next:
 		assert(w[p * 2 + 1] == 0)
 	};
 #endif
-	atomic { claim(0, 0); leave(); restart() };
+	atomic { claim(0, 0); WRITE_BACK(0) leave(); restart() };
 clear_sync:
 	if
 	:: list == 0 -> skip
@@ -118,6 +124,7 @@ large_map:
 		fi;
 		STEP
 		st(V_STORE(0, 3)); /* step 3 */
+		WRITE_BACK(0)
 		leave();
 		restart()
 	};
@@ -136,6 +143,7 @@ large_map:
 		assert(e == LEAF(3)); /* S1 */
 		e = 0;
 		st(V_STORE(0, 0));
+		WRITE_BACK(0)
 		leave();
 		restart()
 	};
