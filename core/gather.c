@@ -8,6 +8,8 @@
  * stores there, and only into a word that is 0; reclaimers, the owner among them, take a candidate
  * by exchanging the word for 0. So a candidate is processed once, nothing is locked, and the hot
  * path, one page mapped and unmapped again and again, finds its candidate already there: one load.
+ * It need not even remember which table it was, if it is one of the two in g->recent: sync looks
+ * for these each time, whether they were touched or not.
  *
  * That load is enough. If the owner still sees its candidate after the fence of step 6, whoever
  * takes the candidate takes it later, and so scans the table after the owner's last store to it:
@@ -15,10 +17,19 @@
  */
 #include "internal.h"
 
+void ebb_recent_forget(struct ebb_gather *g)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		g->recent[i] = 0;
+		g->recent_slot[i] = &g->recent[i];
+	}
+}
+
 void ebb_gather_init(struct ebb_gather *g, struct ebb_domain *d)
 {
 	__builtin_memset(g, 0, sizeof(*g));
 	g->domain = d;
+	ebb_recent_forget(g);
 	ebb_spin_lock(&d->gathers_lock);
 	g->next = d->gathers;
 	d->gathers = g;
@@ -125,23 +136,7 @@ EBB_INLINE unsigned slot_hash(uint64_t cand)
 	return (unsigned)(n + 37 * (n / EBB_GATHER_SLOTS) + 64 * level);
 }
 
-EBB_INLINE bool slot_has(const struct ebb_gather *g, uint64_t cand)
-{
-	unsigned h = slot_hash(cand);
-
-	for (unsigned i = 0; i < EBB_GATHER_SLOTS; i++) {
-		uint64_t s =
-			__atomic_load_n(&g->slots[(h + i) % EBB_GATHER_SLOTS], __ATOMIC_RELAXED);
-
-		if (s == cand)
-			return true;
-		if (!s)
-			return false;
-	}
-	return false;
-}
-
-bool ebb_slot_add(struct ebb_gather *g, uint64_t cand)
+uint64_t *ebb_slot_add(struct ebb_gather *g, uint64_t cand)
 {
 	unsigned h = slot_hash(cand);
 
@@ -149,90 +144,84 @@ bool ebb_slot_add(struct ebb_gather *g, uint64_t cand)
 		uint64_t *slot = &g->slots[(h + i) % EBB_GATHER_SLOTS];
 		uint64_t s = __atomic_load_n(slot, __ATOMIC_RELAXED);
 
-		if (s == cand)
-			return true;
-		if (s)
+		if (s && s != cand)
 			continue;
 		/*
 		 * Release: who takes it sees our stores to the table (step 6); pairs with the
 		 * exchange in reclaim.c.
 		 */
-		__atomic_store_n(slot, cand, __ATOMIC_RELEASE);
-		g->nslots++;
-		return true;
+		if (!s) {
+			__atomic_store_n(slot, cand, __ATOMIC_RELEASE);
+			g->nslots++;
+		}
+		return slot;
 	}
-	return false;
+	return NULL;
 }
 
-void ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand)
+uint64_t *ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand)
 {
 	unsigned looked, spins = 0;
+	uint64_t *slot;
 
-	while (!ebb_slot_add(g, cand)) {
+	while (!(slot = ebb_slot_add(g, cand))) {
 		ebb_reclaim_batch(g, false, &looked);
 		ebb_hot_pause(spins++);
 	}
+	return slot;
 }
 
 /* ---- sync ---- */
 
-/* Step 6, after the fence: is the line that held the leaf all zero? */
-EBB_INLINE bool looks_empty(const struct ebb_format *f, enum ebb_policy policy,
-			    struct ebb_domain *d, uint64_t touched)
-{
-	unsigned level = ebb_cand_level(touched);
-	const struct ebb_table *t = NULL;
-	bool empty = false;
-	uint64_t *ep;
-
-	ebb_look_enter(policy, d);
-	ep = ebb_walk_to(f, d, touched, level);
-	if (ep) {
-		uint64_t e = ebb_load(ep);
-
-		if (ebb_is_table(f, e, level + 1))
-			t = ebb_child(f, e);
-	}
-	if (t)
-		empty = ebb_line_is_zero(
-			&t->entry[ebb_index(touched, level) & ~(EBB_LINE_ENTRIES - 1)]);
-	ebb_look_leave(policy, d);
-	return empty;
-}
-
-/* A table that is not a candidate yet. */
-EBB_NOINLINE int look_at(struct ebb_gather *g, uint64_t touched, uint64_t cand)
+/* A full batch, and what it may lead to: tables above may follow, a level a round. */
+static int reclaim_full(struct ebb_gather *g)
 {
 	unsigned looked = 1;
 	int freed = 0;
 
-	if (!looks_empty(&ebb_vtdss, EBB_DEFERRED, g->domain, touched))
-		return 0;
-	ebb_slot_add_wait(g, cand);
-	/* Tables above may follow, a level a round. No owner number free: later. */
-	for (unsigned l = 0; l < g->domain->levels && looked; l++)
-		if (ebb_unlikely(g->nslots >= g->domain->batch && g->domain->batch))
-			freed += ebb_reclaim_batch(g, false, &looked);
+	for (unsigned l = 0; l < g->domain->levels && looked; l++) {
+		if (g->nslots < g->domain->batch || (g->few_empty && !ebb_sift(g)))
+			break;
+		freed += ebb_reclaim_batch(g, false, &looked); /* no owner number free: later */
+	}
+	ebb_recent_forget(g);
 	return freed;
 }
 
-EBB_INLINE int look_at_touched(struct ebb_gather *g)
+/* Step 6: a table that has lost leaves is a candidate. */
+static int list(struct ebb_gather *g, uint64_t cand)
 {
+	unsigned i = ebb_recent(cand, ebb_cand_level(cand));
+
+	g->recent_slot[i] = ebb_slot_add_wait(g, cand);
+	g->recent[i] = cand;
+	if (ebb_unlikely(g->nslots >= g->domain->batch && g->domain->batch))
+		return reclaim_full(g);
+	return 0;
+}
+
+/* Not 0: it is not listed any more. */
+EBB_INLINE uint64_t recent_gone(const struct ebb_gather *g, unsigned i)
+{
+	return __atomic_load_n(g->recent_slot[i], __ATOMIC_RELAXED) ^ g->recent[i];
+}
+
+/* After the fence; what is still listed is looked at later. */
+EBB_NOINLINE int list_touched(struct ebb_gather *g)
+{
+	uint64_t again[2];
 	unsigned n = g->ntouched;
 	int freed = 0;
 
 	g->ntouched = 0;
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t touched = g->touched[i];
-		unsigned level = ebb_cand_level(touched);
-		/* Leaf tables by themselves, for their shifts are constants. */
-		uint64_t cand = ebb_cand(ebb_likely(!level) ? ebb_table_first(touched, 0) :
-							      ebb_table_first(touched, level),
-					 level);
-
-		if (ebb_unlikely(!slot_has(g, cand)))
-			freed += look_at(g, touched, cand);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		again[i] = recent_gone(g, i) ? g->recent[i] : 0;
+	/* Listing may reclaim, and then none is recent any more. */
+	for (unsigned i = 0; i < 2; i++)
+		if (again[i])
+			freed += list(g, again[i]);
+	for (unsigned i = 0; i < n; i++)
+		freed += list(g, g->touched[i]);
 	return freed;
 }
 
@@ -255,8 +244,8 @@ int ebb_sync(struct ebb_gather *g)
 
 	if (g->nspans)
 		flush(g);
-	if (g->ntouched)
-		freed = look_at_touched(g);
+	if (ebb_unlikely(g->ntouched | recent_gone(g, 0) | recent_gone(g, 1)))
+		freed = list_touched(g);
 	if (ebb_unlikely(!g->domain->batch))
 		freed += reclaim_now(g);
 	/*

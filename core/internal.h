@@ -28,7 +28,7 @@ struct ebb_table {
 #ifdef __clang__
 #define EBB_UNROLL /* does it by itself, and warns where it cannot */
 #else
-#define EBB_UNROLL _Pragma("GCC unroll 6")
+#define EBB_UNROLL _Pragma("GCC unroll 8")
 #endif
 #define ebb_likely(x)	__builtin_expect(!!(x), 1)
 #define ebb_unlikely(x) __builtin_expect(!!(x), 0)
@@ -44,7 +44,8 @@ struct ebb_table {
 
 /*
  * The same for the hot path, where each combination is a function of its own, fn_deferred() and so
- * on: inlined side by side in one function they would share its registers, and save them all.
+ * on: inlined side by side in one function they would share its registers, and save them all. They
+ * need ebb_hot_ready() to be true.
  */
 #define EBB_DISPATCH(d, fn, ...)                                    \
 	((d)->policy == EBB_DEFERRED ? fn##_deferred(__VA_ARGS__) : \
@@ -253,30 +254,32 @@ EBB_INLINE struct ebb_table *ebb_walk_down(const struct ebb_format *f, const str
 	return t;
 }
 
-/*
- * The leaf table on the way to iova if every entry on the way is a plain one, else NULL: the walk
- * of the hot path. *e is the entry that refers to it.
- */
-EBB_INLINE struct ebb_table *ebb_walk_plain_from(const struct ebb_format *f, struct ebb_table *t,
-						 unsigned top, uint64_t iova, uint64_t *e)
+/* One level down from *t; *e: the entry there. False: it is not a plain one. */
+EBB_INLINE bool ebb_step_plain(const struct ebb_format *f, struct ebb_table **t, uint64_t iova,
+			       unsigned level, uint64_t *e)
 {
-	EBB_UNROLL
-	for (unsigned l = top; l > 0; l--) {
-		*e = ebb_load(&t->entry[ebb_index(iova, l)]);
-		if (ebb_unlikely(!ebb_is_plain(f, *e)))
-			return NULL;
-		t = ebb_child(f, *e);
-	}
-	return t;
+	*e = ebb_load(&(*t)->entry[ebb_index(iova, level)]);
+	*t = ebb_child(f, *e);
+	return ebb_likely(ebb_is_plain(f, *e));
 }
 
-/* The depth that most hardware has as a constant, so that the walk is a straight line. */
-EBB_INLINE struct ebb_table *ebb_walk_plain(const struct ebb_format *f, const struct ebb_domain *d,
-					    uint64_t iova, uint64_t *e)
+/*
+ * Whether every entry on the way to the leaf table for iova is a plain one: the walk of the hot
+ * path. Then *t is that table, and *e the entry that refers to it. For the depth that most hardware
+ * has it is a straight line.
+ */
+EBB_INLINE bool ebb_walk_plain(const struct ebb_format *f, const struct ebb_domain *d,
+			       uint64_t iova, struct ebb_table **t, uint64_t *e)
 {
+	*t = d->root;
 	if (ebb_likely(d->levels == 4))
-		return ebb_walk_plain_from(f, d->root, 3, iova, e);
-	return ebb_walk_plain_from(f, d->root, ebb_top(d), iova, e);
+		return ebb_step_plain(f, t, iova, 3, e) && ebb_step_plain(f, t, iova, 2, e) &&
+		       ebb_step_plain(f, t, iova, 1, e);
+	*e = 0;
+	for (unsigned l = ebb_top(d); l > 0; l--)
+		if (!ebb_step_plain(f, t, iova, l, e))
+			return false;
+	return true;
 }
 
 /* ---- read sections ---- */
@@ -299,6 +302,15 @@ EBB_INLINE void ebb_rw_read_unlock(struct ebb_domain *d)
 }
 
 /*
+ * A platform whose ebb_hot_read_lock() has something to prepare the first time may say whether that
+ * is done, so that the hot path need not make room for that call.
+ */
+#ifndef EBB_HOT_READY
+#define ebb_hot_ready()		  true
+#define ebb_hot_read_lock_ready() ebb_hot_read_lock()
+#endif
+
+/*
  * The section of map and unmap. Policy none needs none: nobody else frees a table on the way to a
  * caller's own range.
  */
@@ -308,6 +320,15 @@ EBB_INLINE void ebb_section_enter(enum ebb_policy policy, struct ebb_domain *d)
 		ebb_hot_read_lock();
 	else if (policy == EBB_RWLOCK)
 		ebb_rw_read_lock(d);
+}
+
+/* The same where ebb_hot_ready() has said yes. */
+EBB_INLINE void ebb_section_enter_ready(enum ebb_policy policy, struct ebb_domain *d)
+{
+	if (policy == EBB_DEFERRED)
+		ebb_hot_read_lock_ready();
+	else
+		ebb_section_enter(policy, d);
 }
 
 EBB_INLINE void ebb_section_leave(enum ebb_policy policy, struct ebb_domain *d)
@@ -360,6 +381,12 @@ EBB_INLINE unsigned ebb_cand_level(uint64_t cand)
 	return (cand & (EBB_TABLE_SIZE - 1)) - 1;
 }
 
+/* Which of a gather's recent ones it may be. */
+EBB_INLINE unsigned ebb_recent(uint64_t cand, unsigned level)
+{
+	return (cand >> ebb_table_span_lg2(level)) & 1;
+}
+
 /* ---- gather.c ---- */
 
 /* The rest of ebb_gather_span(), below. */
@@ -403,10 +430,12 @@ EBB_INLINE void ebb_gather_room(struct ebb_gather *g)
 		ebb_sync(g);
 }
 
-/* Queues a candidate. False: no free slot. */
-bool ebb_slot_add(struct ebb_gather *g, uint64_t cand);
+/* Lists a candidate. Returns its slot, NULL if none is free. */
+uint64_t *ebb_slot_add(struct ebb_gather *g, uint64_t cand);
 /* The same, reclaiming for as long as there is no free slot. Outside sections. */
-void ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand);
+uint64_t *ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand);
+/* Unmap has to remember every table again. Only right after a sync. */
+void ebb_recent_forget(struct ebb_gather *g);
 
 /* ---- table.c: the life of a table ---- */
 
@@ -463,6 +492,11 @@ bool ebb_any_leaf(struct ebb_domain *d, uint64_t iova, uint64_t last, uint64_t *
  * processed.
  */
 int ebb_reclaim_batch(struct ebb_gather *g, bool steal, unsigned *looked);
+/*
+ * For when the last batch had few empty tables: drops the gather's candidates that are in use, as
+ * the look of step 7 would. Whether the rest is worth a grace period.
+ */
+bool ebb_sift(struct ebb_gather *g);
 
 /* ---- rwlock.c ---- */
 

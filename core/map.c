@@ -211,6 +211,21 @@ static EBB_COLD int run_blocked(const struct ebb_format *f, struct job *j, const
 	return EBB_ERR_MAPPED;
 }
 
+/* How many of n slots are empty before the first that is not. */
+static unsigned empty_slots(const uint64_t *slot, unsigned n)
+{
+	unsigned head = -((uintptr_t)slot / sizeof(*slot)) % EBB_LINE_ENTRIES, i = 0;
+
+	for (; i < n && i < head; i++)
+		if (ebb_load(&slot[i]))
+			return i;
+	for (; n - i >= EBB_LINE_ENTRIES && ebb_line_is_zero(&slot[i]); i += EBB_LINE_ENTRIES)
+		;
+	while (i < n && !ebb_load(&slot[i]))
+		i++;
+	return i;
+}
+
 /*
  * Stores n leaves into t, at `level`, or none at all: returns n, or which of the slots is taken.
  * Inside the section of the walk to t, which has seen to the sparse hint.
@@ -220,16 +235,19 @@ EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy pol
 				 uint64_t pa, unsigned prot)
 {
 	uint64_t *slot = &t->entry[ebb_index(iova, level)];
-	unsigned i = 0;
+	uint64_t e = f->leaf(pa, level, prot);
+	uint64_t step = f->leaf(pa + ebb_entry_span(level), level, prot) - e;
+	unsigned empty = empty_slots(slot, n), i = 0;
 
-	do
-		if (ebb_unlikely(ebb_load(&slot[i]) != 0))
-			return i;
-	while (++i < n);
-	i = 0;
-	do
-		ebb_store(&slot[i], f->leaf(pa + i * ebb_entry_span(level), level, prot));
-	while (++i < n); /* step 3 */
+	if (ebb_unlikely(empty < n))
+		return empty;
+	for (; n - i >= EBB_LINE_ENTRIES; i += EBB_LINE_ENTRIES) {
+		EBB_UNROLL
+		for (unsigned k = 0; k < EBB_LINE_ENTRIES; k++, e += step)
+			ebb_store(&slot[i + k], e); /* step 3 */
+	}
+	for (; i < n; i++, e += step)
+		ebb_store(&slot[i], e);
 	if (policy == EBB_RWLOCK)
 		__atomic_fetch_add(&ebb_hot_desc(t)->count, n, __ATOMIC_RELAXED);
 	return n;
@@ -528,67 +546,84 @@ EBB_NOINLINE int map_checked(struct ebb_gather *g, uint64_t iova, uint64_t pa, u
 	return ret;
 }
 
-/* A run of small pages, inside a section, to which other than plain entries lead. */
-EBB_NOINLINE int map_small(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
-			   uint64_t iova, uint64_t pa, unsigned n, unsigned prot)
+/* One page of the smallest size, inside a section, which it leaves. */
+EBB_INLINE int map_unusual(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			   uint64_t iova, uint64_t pa, unsigned prot)
 {
 	struct job j = { .g = g, .prot = prot };
-	struct run r = { .iova = iova, .pa = pa, .n = n };
+	struct run r = { .iova = iova, .pa = pa, .n = 1 };
+	int ret = run_store(f, policy, &j, &r);
 
-	return run_store(f, policy, &j, &r);
+	ebb_section_leave(policy, g->domain);
+	return ebb_likely(!ret) ? EBB_OK : map_checked(g, iova, pa, EBB_TABLE_SIZE, prot);
+}
+
+EBB_NOINLINE int map_unusual_deferred(struct ebb_gather *g, uint64_t iova, uint64_t pa,
+				      unsigned prot)
+{
+	return map_unusual(&ebb_vtdss, EBB_DEFERRED, g, iova, pa, prot);
+}
+
+EBB_NOINLINE int map_unusual_none(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
+{
+	return map_unusual(&ebb_vtdss, EBB_NONE, g, iova, pa, prot);
+}
+
+EBB_NOINLINE int map_unusual_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
+{
+	return map_unusual(&ebb_vtdss, EBB_RWLOCK, g, iova, pa, prot);
 }
 
 /*
- * The common case by itself: pages of the smallest size within one leaf table. Plain entries lead
- * there, or can be made to at once, and nothing is in the way; otherwise nothing has changed yet.
+ * The common case by itself: one page of the smallest size with no special permission, to which
+ * plain entries lead, and nothing is in the way. Anything else is for `unusual`, a call at the very
+ * end, so that this needs no more registers than a call leaves free.
  */
-EBB_INLINE int map_plain(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
-			 uint64_t iova, uint64_t pa, uint64_t len, unsigned prot)
+EBB_INLINE int map_page(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			uint64_t iova, uint64_t pa, unsigned prot,
+			int (*unusual)(struct ebb_gather *, uint64_t, uint64_t, unsigned))
 {
-	unsigned n = (unsigned)(len >> EBB_PAGE_LG2);
 	struct ebb_table *t;
-	bool done;
-	uint64_t e = 0;
+	uint64_t e, *slot;
 
-	ebb_section_enter(policy, g->domain);
-	t = ebb_walk_plain(f, g->domain, iova, &e);
-	if (ebb_likely(t && !(policy == EBB_DEFERRED && hint_misses(f, e, ebb_index(iova, 0), n))))
-		done = leaves_store(f, policy, t, 0, iova, n, pa, prot) == n;
-	else
-		done = map_small(f, policy, g, iova, pa, n, prot) == EBB_OK;
+	ebb_section_enter_ready(policy, g->domain);
+	if (ebb_unlikely(!ebb_walk_plain(f, g->domain, iova, &t, &e) ||
+			 (policy == EBB_DEFERRED && hint_misses(f, e, ebb_index(iova, 0), 1))))
+		return unusual(g, iova, pa, prot);
+	slot = &t->entry[ebb_index(iova, 0)];
+	if (ebb_unlikely(ebb_load(slot) != 0))
+		return unusual(g, iova, pa, prot);
+	ebb_store(slot, f->leaf(pa, 0, prot & (EBB_READ | EBB_WRITE))); /* step 3 */
+	if (policy == EBB_RWLOCK)
+		__atomic_fetch_add(&ebb_hot_desc(t)->count, 1, __ATOMIC_RELAXED);
 	ebb_section_leave(policy, g->domain);
-	return ebb_likely(done) ? EBB_OK : map_checked(g, iova, pa, len, prot);
+	return EBB_OK;
 }
 
-EBB_NOINLINE int map_plain_deferred(struct ebb_gather *g, uint64_t iova, uint64_t pa, uint64_t len,
-				    unsigned prot)
+EBB_NOINLINE int map_page_deferred(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
 {
-	return map_plain(&ebb_vtdss, EBB_DEFERRED, g, iova, pa, len, prot);
+	return map_page(&ebb_vtdss, EBB_DEFERRED, g, iova, pa, prot, map_unusual_deferred);
 }
 
-EBB_NOINLINE int map_plain_none(struct ebb_gather *g, uint64_t iova, uint64_t pa, uint64_t len,
-				unsigned prot)
+EBB_NOINLINE int map_page_none(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
 {
-	return map_plain(&ebb_vtdss, EBB_NONE, g, iova, pa, len, prot);
+	return map_page(&ebb_vtdss, EBB_NONE, g, iova, pa, prot, map_unusual_none);
 }
 
-EBB_NOINLINE int map_plain_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t pa, uint64_t len,
-				  unsigned prot)
+EBB_NOINLINE int map_page_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
 {
-	return map_plain(&ebb_vtdss, EBB_RWLOCK, g, iova, pa, len, prot);
+	return map_page(&ebb_vtdss, EBB_RWLOCK, g, iova, pa, prot, map_unusual_rwlock);
 }
 
 int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsigned prot)
 {
 	const struct ebb_domain *d = g->domain;
-	uint64_t last = iova.v + len - 1, pa_last = pa.v + len - 1;
 
-	/* No leaf table is this long, so both ends are in one, and no larger page fits. */
-	if (ebb_likely(!((iova.v | pa.v | len) & (EBB_TABLE_SIZE - 1)) &&
-		       len - 1 < ebb_entry_span(1) - 1 && (iova.v ^ last) < ebb_entry_span(1) &&
-		       last <= d->iova_last && !((pa.v | pa_last) & d->pa_wide) &&
+	if (ebb_likely(len == EBB_TABLE_SIZE && !((iova.v | pa.v) & (EBB_TABLE_SIZE - 1)) &&
+		       iova.v <= d->iova_last && !(pa.v & d->pa_wide) &&
 		       prot - 1 < (EBB_READ | EBB_WRITE) &&
-		       !(d->flags & (EBB_CACHING_MODE | EBB_NONSNOOPING))))
-		return EBB_DISPATCH(d, map_plain, g, iova.v, pa.v, len, prot);
+		       !(d->flags & (EBB_CACHING_MODE | EBB_NONSNOOPING)) &&
+		       (d->policy != EBB_DEFERRED || ebb_hot_ready())))
+		return EBB_DISPATCH(d, map_page, g, iova.v, pa.v, prot);
 	return map_checked(g, iova.v, pa.v, len, prot);
 }

@@ -19,8 +19,8 @@
  *
  *  4. Walk to the own leaf. On the way E is TABLE or FROZEN, and stays so.
  *  5. Store 0, remember the table as touched, leave.
- *  6. Invalidate; the invalidation is a full fence. After it, in a new section, look at the cache
- *     line that held the leaf: all zero, and the table is a candidate.
+ *  6. Invalidate; the invalidation is a full fence. After it, see to it that the table is listed as
+ *     a candidate: if it still is, leave it at that, else list it (gather.c). Nobody looks into it.
  *
  * reclaim, for a batch of candidates (this file):
  *
@@ -57,13 +57,14 @@
  *     FROZEN throughout; who stored a leaf since has thawed E first, and then step 11 fails.
  *  e. It is freed once. All who take C out of E, a reclaimer in step 11 or the owner of the whole
  *     span (unmap.c), do so by replacing E atomically, and exactly one of them gets it.
- *  f. No empty table is forgotten. Whoever cleared the last leaf of C looks at its line after a
- *     full fence (6), so of several who clear the last leaves of one line at least one sees them
- *     all gone. A candidate is dropped only if C holds an entry, whose owner will look in its turn;
- *     if E is gone or DEAD, so that someone else is about to free C or revive it for a mapping; or
- *     if E is FROZEN by another reclaimer, who looks at C once more when it thaws E (9). A mapper
- *     that thaws E and then fails makes C a candidate itself (map.c). Who relies on another's look
- *     has a full fence between what he did and what he saw, and so has the other before he looks.
+ *  f. No empty table is forgotten. Whoever clears a leaf of C has it listed afterwards (6), and who
+ *     takes the candidate then looks into C after that store: either it was listed after the store,
+ *     or, after the fence, had not been taken yet. A candidate is dropped only if C holds an entry,
+ *     whose owner will see to it in his turn that C is listed; if E is gone or DEAD, so that
+ *     someone else is about to free C or revive it for a mapping; or if E is FROZEN by another
+ *     reclaimer, who looks at C once more when it thaws E (9). A mapper that thaws E and then fails
+ *     makes C a candidate itself (map.c). Who relies on another's look has a full fence between
+ *     what he did and what he saw, and so has the other before he looks.
  *  g. The sparse hint in E says that all that is not zero in C is in one line, so that a scan reads
  *     one line. It is set when E is made TABLE(T) of a zeroed T that its mapper is going to write
  *     in that line only. Who stores elsewhere in C clears it first, in the section in which he saw
@@ -155,6 +156,7 @@ static unsigned batch_size(const struct ebb_domain *d)
 	return d->batch ? d->batch : EBB_BATCH_MAX;
 }
 
+/* Takes candidates into g->work, from n on, as many as a batch has; *left: how many it did not. */
 static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsigned n,
 			   unsigned *left)
 {
@@ -368,6 +370,37 @@ static struct ebb_table *unlink_all(const struct ebb_format *f, struct ebb_gathe
 	return list;
 }
 
+/* ---- candidates that are in use ---- */
+
+static bool is_empty(const struct ebb_format *f, struct ebb_domain *d, uint64_t cand)
+{
+	unsigned level = ebb_cand_level(cand);
+	uint64_t *ep = ebb_walk_to(f, d, cand, level);
+	uint64_t e = ep ? ebb_load(ep) : 0;
+
+	return ebb_is_table(f, e, level + 1) && scan(f, e, ebb_child(f, e));
+}
+
+bool ebb_sift(struct ebb_gather *g)
+{
+	unsigned n = take_slots(g, g, 0, &g->nslots), kept = 0;
+
+	ebb_full_fence(); /* as in collect() */
+	for (unsigned i = 0; i < n;) {
+		unsigned end = section_end(i, n);
+
+		ebb_hot_read_lock();
+		for (; i < end; i++)
+			if (is_empty(&ebb_vtdss, g->domain, g->work[i].cand))
+				g->work[kept++] = g->work[i];
+		ebb_hot_read_unlock();
+	}
+	for (unsigned i = 0; i < kept; i++)
+		ebb_slot_add(g, g->work[i].cand);
+	g->few_empty = 4 * kept < 3 * n;
+	return 2 * kept >= g->domain->batch;
+}
+
 static int reclaim_batch(const struct ebb_format *f, struct ebb_gather *g, bool steal,
 			 unsigned *looked)
 {
@@ -382,6 +415,8 @@ static int reclaim_batch(const struct ebb_format *f, struct ebb_gather *g, bool 
 		return 0;
 	*looked = collect(g, steal);
 	n = freeze_all(f, g, *looked, owner);
+	if (2 * n < *looked)
+		g->few_empty = true;
 	if (n) {
 		waiting = ebb_pending_take(g, steal);
 		/* step 8, and step 12 for the batch before */
@@ -407,6 +442,7 @@ int ebb_reclaim(struct ebb_gather *g, unsigned budget)
 	unsigned looked = 1;
 	int freed = ebb_sync(g);
 
+	ebb_recent_forget(g);
 	while (g->domain->policy == EBB_DEFERRED && budget && looked) {
 		freed += ebb_reclaim_batch(g, true, &looked);
 		budget -= looked < budget ? looked : budget;

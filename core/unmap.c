@@ -40,20 +40,16 @@ struct clear {
 	struct prune prune;
 };
 
-/* Step 5: remembers that a table lost entries, unless it is the one remembered last. */
+/* Step 5: remembers that a table lost entries, unless sync looks for it anyway. */
 EBB_INLINE void touch(struct ebb_gather *g, uint64_t iova, unsigned level)
 {
-	uint64_t t = ebb_cand(iova, level);
+	uint64_t cand = ebb_cand(ebb_table_first(iova, level), level);
 
-	if (level > 0 && level == ebb_top(g->domain))
+	if (ebb_likely(cand == g->recent[ebb_recent(cand, level)]) ||
+	    (level > 0 && level == ebb_top(g->domain)))
 		return;
-	if (g->ntouched) {
-		uint64_t diff = g->touched[g->ntouched - 1] ^ t;
-
-		if (!(diff & (EBB_TABLE_SIZE - 1)) && !(diff >> ebb_table_span_lg2(level)))
-			return;
-	}
-	g->touched[g->ntouched++] = t;
+	if (!g->ntouched || g->touched[g->ntouched - 1] != cand)
+		g->touched[g->ntouched++] = cand;
 }
 
 /* `n` entries of a table became zero; [first, last] is what they covered. */
@@ -75,9 +71,28 @@ EBB_INLINE void entries_gone(enum ebb_policy policy, struct ebb_gather *g, struc
 			}
 		}
 	}
-	ebb_gather_span(g, first, last, kind);
 	if (policy == EBB_DEFERRED)
 		touch(g, first, level);
+	ebb_gather_span(g, first, last, kind);
+}
+
+/* Step 5 for up to n entries from `slot` on, as long as they are leaves. Returns how many were. */
+EBB_INLINE unsigned clear_leaves(const struct ebb_format *f, uint64_t *slot, unsigned level,
+				 unsigned n)
+{
+	unsigned i = 0;
+
+	for (; n - i >= EBB_LINE_ENTRIES; i += EBB_LINE_ENTRIES) {
+		EBB_UNROLL
+		for (unsigned k = 0; k < EBB_LINE_ENTRIES; k++) {
+			if (!f->is_leaf(ebb_load(&slot[i + k]), level))
+				return i + k;
+			ebb_store(&slot[i + k], 0);
+		}
+	}
+	for (; i < n && f->is_leaf(ebb_load(&slot[i]), level); i++)
+		ebb_store(&slot[i], 0);
+	return i;
 }
 
 /*
@@ -91,6 +106,18 @@ EBB_INLINE enum step clear_run(const struct ebb_format *f, enum ebb_policy polic
 	unsigned i = ebb_index(c->cursor, level), from = 0, n = 0;
 	bool whole = c->g->domain->partial == EBB_PARTIAL_WHOLE;
 
+	if (at == c->cursor) {
+		/* entries that the range covers; mostly there is nothing else */
+		uint64_t all = (c->last - at + 1) >> ebb_entry_span_lg2(level);
+		unsigned room = EBB_TABLE_ENTRIES - i;
+
+		n = clear_leaves(f, &t->entry[i], level, all < room ? (unsigned)all : room);
+		from = i;
+		first = at;
+		i += n;
+		at += n * size;
+		last = at - 1;
+	}
 	for (; i < EBB_TABLE_ENTRIES && at <= c->last; i++, at += size) {
 		uint64_t e = ebb_load(&t->entry[i]);
 
@@ -135,8 +162,11 @@ static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_
 	struct ebb_desc *desc = ebb_hot_desc(t);
 	unsigned leaves = 0;
 
-	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i++)
-		leaves += f->is_leaf(ebb_load(&t->entry[i]), level);
+	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i += EBB_LINE_ENTRIES) {
+		EBB_UNROLL
+		for (unsigned k = 0; k < EBB_LINE_ENTRIES; k++)
+			leaves += f->is_leaf(ebb_load(&t->entry[i + k]), level);
+	}
 	c->removed += leaves * ebb_entry_span(level);
 	ebb_table_unlinked(c->g, t, level);
 	desc->count = leaves;
@@ -454,24 +484,26 @@ static int settle_edges(const struct ebb_format *f, enum ebb_policy policy, stru
 
 /* ---- entry points ---- */
 
-/* From the cursor on; *unmapped is what clear_plain() has removed before it. */
-static int unmap_rest(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
-		      uint64_t iova, uint64_t last, uint64_t *unmapped)
+/*
+ * Whether a leaf may reach beyond the end of the range that is not the leaf at its beginning: that
+ * one the first step meets before it has changed anything.
+ */
+EBB_INLINE bool end_may_cut(const struct ebb_domain *d, uint64_t iova, uint64_t last)
 {
-	struct clear c = {
-		.g = g,
-		.first = iova,
-		.last = last,
-		.cursor = iova + *unmapped,
-		.removed = *unmapped,
-	};
+	for (unsigned l = 1; d->leaf_levels >> l; l++)
+		if (ebb_entry_last(last, l) != last && ebb_entry_first(last, l) > iova &&
+		    (d->leaf_levels & (1u << l)))
+			return true;
+	return false;
+}
+
+static int unmap_range(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+		       uint64_t iova, uint64_t last, uint64_t *unmapped)
+{
+	struct clear c = { .g = g, .first = iova, .last = last, .cursor = iova };
 	int ret;
 
-	/*
-	 * Within one leaf table the first step meets any larger leaf before it has changed
-	 * anything.
-	 */
-	if (ebb_table_first(iova, 0) != ebb_table_first(last, 0)) {
+	if (ebb_unlikely(end_may_cut(g->domain, iova, last))) {
 		ret = settle_edges(f, policy, g, iova, last);
 		if (ret)
 			return ret;
@@ -493,11 +525,10 @@ static int unmap_rest(const struct ebb_format *f, enum ebb_policy policy, struct
 	return EBB_ERR_NOT_MAPPED;
 }
 
-/* After `before` bytes were removed from the beginning of the range. */
 EBB_NOINLINE int unmap_checked(struct ebb_gather *g, uint64_t iova, uint64_t len,
-			       uint64_t *unmapped, uint64_t before)
+			       uint64_t *unmapped)
 {
-	uint64_t last = iova + len - 1, bytes = before;
+	uint64_t last = iova + len - 1, bytes = 0;
 	int ret;
 
 	if (unmapped)
@@ -508,75 +539,72 @@ EBB_NOINLINE int unmap_checked(struct ebb_gather *g, uint64_t iova, uint64_t len
 		return EBB_ERR_MISALIGNED;
 	if (last < iova || last > g->domain->iova_last)
 		return EBB_ERR_APERTURE;
-	ret = EBB_SPECIALISE(g->domain, unmap_rest, g, iova, last, &bytes);
+	ret = EBB_SPECIALISE(g->domain, unmap_range, g, iova, last, &bytes);
 	if (!ret && unmapped)
 		*unmapped = bytes;
 	return ret;
 }
 
-/*
- * The common case by itself: pages of the smallest size within one leaf table, to which plain
- * entries lead. They are cleared up to the first hole.
- */
-EBB_INLINE int unmap_plain(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
-			   uint64_t iova, uint64_t len, uint64_t *unmapped)
+/* Inside a section, which it leaves. */
+EBB_NOINLINE int unmap_unusual(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
 {
-	struct ebb_domain *d = g->domain;
+	ebb_section_leave(g->domain->policy, g->domain);
+	return unmap_checked(g, iova, EBB_TABLE_SIZE, unmapped);
+}
+
+/*
+ * The common case by itself: one page of the smallest size, to which plain entries lead. As
+ * map_page() is made.
+ */
+EBB_INLINE int unmap_page(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			  uint64_t iova, uint64_t *unmapped)
+{
 	struct prune prune = { 0 };
-	uint64_t *slot, done = 0, e;
 	struct ebb_table *t;
+	uint64_t *slot, e;
 
-	ebb_section_enter(policy, d);
-	t = ebb_walk_plain(f, d, iova, &e);
-	if (ebb_likely(t != NULL)) {
-		slot = &t->entry[ebb_index(iova, 0)];
-		for (; done < len && ebb_load(slot); done += ebb_entry_span(0))
-			ebb_store(slot++, 0); /* step 5 */
-		if (ebb_likely(done)) {
-			unsigned n = (unsigned)(done >> EBB_PAGE_LG2);
-
-			entries_gone(policy, g, &prune, t, 0, n, iova, iova + done - 1, EBB_LEAF);
-		}
-	}
-	ebb_section_leave(policy, d);
+	ebb_section_enter_ready(policy, g->domain);
+	if (ebb_unlikely(!ebb_walk_plain(f, g->domain, iova, &t, &e)))
+		return unmap_unusual(g, iova, unmapped);
+	slot = &t->entry[ebb_index(iova, 0)];
+	if (ebb_unlikely(!ebb_load(slot)))
+		return unmap_unusual(g, iova, unmapped);
+	ebb_store(slot, 0); /* step 5 */
+	if (unmapped)
+		*unmapped = EBB_TABLE_SIZE;
+	entries_gone(policy, g, &prune, t, 0, 1, iova, iova + EBB_TABLE_SIZE - 1, EBB_LEAF);
+	ebb_section_leave(policy, g->domain);
 	if (policy == EBB_RWLOCK && prune.wanted)
 		prune_after(g, &prune);
-	if (ebb_unlikely(done < len))
-		return unmap_checked(g, iova, len, unmapped, done);
-	if (unmapped)
-		*unmapped = len;
 	return EBB_OK;
 }
 
-EBB_NOINLINE int unmap_plain_deferred(struct ebb_gather *g, uint64_t iova, uint64_t len,
-				      uint64_t *unmapped)
+EBB_NOINLINE int unmap_page_deferred(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
 {
-	return unmap_plain(&ebb_vtdss, EBB_DEFERRED, g, iova, len, unmapped);
+	return unmap_page(&ebb_vtdss, EBB_DEFERRED, g, iova, unmapped);
 }
 
-EBB_NOINLINE int unmap_plain_none(struct ebb_gather *g, uint64_t iova, uint64_t len,
-				  uint64_t *unmapped)
+EBB_NOINLINE int unmap_page_none(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
 {
-	return unmap_plain(&ebb_vtdss, EBB_NONE, g, iova, len, unmapped);
+	return unmap_page(&ebb_vtdss, EBB_NONE, g, iova, unmapped);
 }
 
-EBB_NOINLINE int unmap_plain_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t len,
-				    uint64_t *unmapped)
+EBB_NOINLINE int unmap_page_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
 {
-	return unmap_plain(&ebb_vtdss, EBB_RWLOCK, g, iova, len, unmapped);
+	return unmap_page(&ebb_vtdss, EBB_RWLOCK, g, iova, unmapped);
 }
 
 int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmapped)
 {
-	uint64_t last = iova.v + len - 1;
+	_Static_assert(EBB_GATHER_SPANS == EBB_GATHER_TOUCHED, "one test for the room in both");
 
-	/* No leaf table is this long, so both ends are in one. */
-	if (ebb_likely(!((iova.v | len) & (EBB_TABLE_SIZE - 1)) &&
-		       len - 1 < ebb_entry_span(1) - 1 && (iova.v ^ last) < ebb_entry_span(1) &&
-		       last <= g->domain->iova_last && ebb_gather_has_room(g) &&
-		       !(g->domain->flags & EBB_NONSNOOPING)))
-		return EBB_DISPATCH(g->domain, unmap_plain, g, iova.v, len, unmapped);
-	return unmap_checked(g, iova.v, len, unmapped, 0);
+	if (ebb_likely(len == EBB_TABLE_SIZE && !(iova.v & (EBB_TABLE_SIZE - 1)) &&
+		       iova.v <= g->domain->iova_last &&
+		       g->nspans + g->ntouched + 2 <= EBB_GATHER_SPANS &&
+		       !(g->domain->flags & EBB_NONSNOOPING) &&
+		       (g->domain->policy != EBB_DEFERRED || ebb_hot_ready())))
+		return EBB_DISPATCH(g->domain, unmap_page, g, iova.v, unmapped);
+	return unmap_checked(g, iova.v, len, unmapped);
 }
 
 static uint64_t clear_range(const struct ebb_format *f, enum ebb_policy policy,

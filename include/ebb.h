@@ -274,11 +274,18 @@ struct ebb_gather {
 	/* invalidated, waits for a grace period; other reclaimers may take it */
 	struct ebb_table *pending;
 	unsigned nspare, npending, nwide, nslots;
-	unsigned nspans, ntouched; /* side by side: written and tested as one */
+	unsigned nspans, ntouched;
+	/*
+	 * The candidates listed last, of tables with even and with odd numbers: they are touched
+	 * again most often. Where they stand; at themselves if there is none.
+	 */
+	uint64_t recent[2], *recent_slot[2];
+	bool few_empty; /* of the last batch, few were */
 	ebb_iova error_iova;
 	struct ebb_counters counters;
 	struct ebb_span spans[EBB_GATHER_SPANS];
-	uint64_t touched[EBB_GATHER_TOUCHED]; /* tables that lost leaves since the last sync */
+	/* tables that lost leaves since the last sync, `recent` apart */
+	uint64_t touched[EBB_GATHER_TOUCHED];
 	uint64_t slots[EBB_GATHER_SLOTS]; /* candidates; other reclaimers may take them */
 	struct ebb_work work[EBB_BATCH_MAX];
 };
@@ -343,7 +350,7 @@ int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmap
 
 /*
  * Invalidates everything that this gather has unmapped and waits for it. After it, the ranges may
- * be reused. Then lets reclaim see what became empty; a full batch of candidates is reclaimed here,
+ * be reused. Then the tables that lost leaves are candidates; a full batch of candidates is reclaimed here,
  * and so is every candidate if the domain's batch is 0. Returns the number of tables freed (0
  * mostly).
  * Context: may sleep for one grace period when a batch is full. Cost: one invalidation call; one

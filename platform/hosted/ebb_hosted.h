@@ -17,7 +17,9 @@ struct ebb_hosted; /* an arena, its limit and its counters; thread-safe */
 /*
  * `limit_tables` is the most that may be allocated at any time, 0 for no limit; hitting it is
  * EBB_ERR_NO_MEMORY in the core. Address space is reserved as it is needed, 1 GiB at a time, and
- * memory is used only by allocated tables. Returns NULL if there is no address space.
+ * memory is used only by allocated tables. Returns NULL with errno: ENOMEM, there is no address
+ * space; ENOSYS, the kernel lacks membarrier(2) with MEMBARRIER_CMD_PRIVATE_EXPEDITED (Linux 4.14),
+ * and the library was built without -Drcu_flavour=mb.
  */
 struct ebb_hosted *ebb_hosted_create(uint64_t limit_tables);
 

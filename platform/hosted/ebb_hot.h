@@ -25,6 +25,13 @@
 #ifndef EBB_TSAN
 #define _LGPL_SOURCE
 #endif
+/*
+ * liburcu's option for systems that have membarrier: read sections do not ask each time whether it
+ * is there. ebb_hosted_create() asks once.
+ */
+#ifndef CONFIG_RCU_FORCE_SYS_MEMBARRIER
+#define CONFIG_RCU_FORCE_SYS_MEMBARRIER
+#endif
 #ifdef EBB_RCU_MB
 #include <urcu/urcu-mb.h>
 #define EBB_RCU(name) urcu_mb_##name
@@ -63,12 +70,23 @@ extern char ebb_hosted_tsan_ended, ebb_hosted_tsan_began;
 
 extern __thread bool ebb_hosted_registered;
 
-static inline void ebb_hot_read_lock(void)
+#define EBB_HOT_READY
+static inline bool ebb_hot_ready(void)
 {
-	if (__builtin_expect(!ebb_hosted_registered, 0))
-		ebb_hosted_register_thread();
+	return ebb_hosted_registered;
+}
+
+static inline void ebb_hot_read_lock_ready(void)
+{
 	EBB_RCU(read_lock)();
 	EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_began);
+}
+
+static inline void ebb_hot_read_lock(void)
+{
+	if (__builtin_expect(!ebb_hot_ready(), 0))
+		ebb_hosted_register_thread();
+	ebb_hot_read_lock_ready();
 }
 
 static inline void ebb_hot_read_unlock(void)

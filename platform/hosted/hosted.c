@@ -107,10 +107,31 @@ static bool chunk_add(struct ebb_hosted *h)
 	return true;
 }
 
+#ifndef EBB_RCU_MB
+#undef urcu_memb_has_sys_membarrier
+/* The library's own answer; not there if it was built to take it for granted. */
+extern int urcu_memb_has_sys_membarrier __attribute__((weak));
+
+static bool has_membarrier(void)
+{
+	return !&urcu_memb_has_sys_membarrier || urcu_memb_has_sys_membarrier;
+}
+#else
+static bool has_membarrier(void)
+{
+	return true; /* is not used */
+}
+#endif
+
 struct ebb_hosted *ebb_hosted_create(uint64_t limit_tables)
 {
-	struct ebb_hosted *h = calloc(1, sizeof(*h));
+	struct ebb_hosted *h;
 
+	if (!has_membarrier()) {
+		errno = ENOSYS;
+		return NULL;
+	}
+	h = calloc(1, sizeof(*h));
 	if (!h)
 		return NULL;
 	if (!chunk_add(h)) {
