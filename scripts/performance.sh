@@ -75,5 +75,9 @@ $(part times)
 Of tables, without spare ones: at most, and in the end, when everything is unmapped and what is empty has been freed.
 
 $(part memory)
+
+## What was tried
+
+$(cat bench/tried.md)
 END
 echo "$page: $(part summary)"
