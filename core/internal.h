@@ -265,21 +265,21 @@ EBB_INLINE bool ebb_step_plain(const struct ebb_format *f, struct ebb_table **t,
 
 /*
  * Whether every entry on the way to the leaf table for iova is a plain one: the walk of the hot
- * path. Then *t is that table, and *e the entry that refers to it. For the depth that most hardware
- * has it is a straight line.
+ * path, without a loop. Then *t is that table, and *e the entry that refers to it.
  */
 EBB_INLINE bool ebb_walk_plain(const struct ebb_format *f, const struct ebb_domain *d,
 			       uint64_t iova, struct ebb_table **t, uint64_t *e)
 {
+	_Static_assert(EBB_LEVELS_MAX == 6, "a step for each");
+
 	*t = d->root;
-	if (ebb_likely(d->levels == 4))
-		return ebb_step_plain(f, t, iova, 3, e) && ebb_step_plain(f, t, iova, 2, e) &&
-		       ebb_step_plain(f, t, iova, 1, e);
-	*e = 0;
-	for (unsigned l = ebb_top(d); l > 0; l--)
-		if (!ebb_step_plain(f, t, iova, l, e))
-			return false;
-	return true;
+	if (f->levels_max > 5 && d->levels > 5 && !ebb_step_plain(f, t, iova, 5, e))
+		return false;
+	if (ebb_unlikely(d->levels > 4) && !ebb_step_plain(f, t, iova, 4, e))
+		return false;
+	if (ebb_likely(d->levels > 3) && !ebb_step_plain(f, t, iova, 3, e))
+		return false;
+	return ebb_step_plain(f, t, iova, 2, e) && ebb_step_plain(f, t, iova, 1, e);
 }
 
 /* ---- read sections ---- */
@@ -398,6 +398,18 @@ void ebb_gather_span_more(struct ebb_gather *g, uint64_t first, uint64_t last,
  */
 ebb_token ebb_gather_flush(struct ebb_gather *g);
 
+/* The same when nothing is remembered yet. */
+EBB_INLINE void ebb_gather_span_first(struct ebb_gather *g, uint64_t first, uint64_t last,
+				      enum ebb_invalidation kind)
+{
+	g->spans[0].first.v = first;
+	g->spans[0].last.v = last;
+	g->spans[0].kind = kind;
+	g->nspans = 1;
+	if (kind == EBB_WIDE)
+		g->nwide = 1;
+}
+
 /*
  * Remembers to invalidate [first, last]. There must be room: ebb_gather_room() before, outside
  * sections.
@@ -405,16 +417,10 @@ ebb_token ebb_gather_flush(struct ebb_gather *g);
 EBB_INLINE void ebb_gather_span(struct ebb_gather *g, uint64_t first, uint64_t last,
 				enum ebb_invalidation kind)
 {
-	if (ebb_unlikely(g->nspans)) {
+	if (ebb_unlikely(g->nspans))
 		ebb_gather_span_more(g, first, last, kind);
-		return;
-	}
-	g->spans[0].first.v = first;
-	g->spans[0].last.v = last;
-	g->spans[0].kind = kind;
-	g->nspans = 1;
-	if (kind == EBB_WIDE)
-		g->nwide = 1;
+	else
+		ebb_gather_span_first(g, first, last, kind);
 }
 
 /* Whether a step of unmap finds room for what it has to remember. */

@@ -545,7 +545,31 @@ EBB_NOINLINE int unmap_checked(struct ebb_gather *g, uint64_t iova, uint64_t len
 	return ret;
 }
 
-/* Inside a section, which it leaves. */
+/*
+ * What unmap_page() leaves to calls at its very end, so that it needs no more registers than a call
+ * leaves free. Each is inside a section, and leaves it.
+ */
+
+/* Other ranges wait for the sync. */
+EBB_NOINLINE int page_joins(struct ebb_gather *g, uint64_t iova)
+{
+	ebb_gather_span_more(g, iova, iova + EBB_TABLE_SIZE - 1, EBB_LEAF);
+	ebb_section_leave(g->domain->policy, g->domain);
+	return EBB_OK;
+}
+
+static int page_counted(struct ebb_gather *g, struct ebb_table *t, uint64_t iova)
+{
+	struct prune prune = { 0 };
+
+	entries_gone(EBB_RWLOCK, g, &prune, t, 0, 1, iova, iova + EBB_TABLE_SIZE - 1, EBB_LEAF);
+	ebb_section_leave(EBB_RWLOCK, g->domain);
+	if (prune.wanted)
+		prune_after(g, &prune);
+	return EBB_OK;
+}
+
+/* Nothing was done yet. */
 EBB_NOINLINE int unmap_unusual(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
 {
 	ebb_section_leave(g->domain->policy, g->domain);
@@ -553,13 +577,11 @@ EBB_NOINLINE int unmap_unusual(struct ebb_gather *g, uint64_t iova, uint64_t *un
 }
 
 /*
- * The common case by itself: one page of the smallest size, to which plain entries lead. As
- * map_page() is made.
+ * The common case by itself: one page of the smallest size, to which plain entries lead.
  */
 EBB_INLINE int unmap_page(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
 			  uint64_t iova, uint64_t *unmapped)
 {
-	struct prune prune = { 0 };
 	struct ebb_table *t;
 	uint64_t *slot, e;
 
@@ -572,10 +594,14 @@ EBB_INLINE int unmap_page(const struct ebb_format *f, enum ebb_policy policy, st
 	ebb_store(slot, 0); /* step 5 */
 	if (unmapped)
 		*unmapped = EBB_TABLE_SIZE;
-	entries_gone(policy, g, &prune, t, 0, 1, iova, iova + EBB_TABLE_SIZE - 1, EBB_LEAF);
+	if (policy == EBB_RWLOCK)
+		return page_counted(g, t, iova);
+	if (policy == EBB_DEFERRED)
+		touch(g, iova, 0);
+	if (ebb_unlikely(g->nspans))
+		return page_joins(g, iova);
+	ebb_gather_span_first(g, iova, iova + EBB_TABLE_SIZE - 1, EBB_LEAF);
 	ebb_section_leave(policy, g->domain);
-	if (policy == EBB_RWLOCK && prune.wanted)
-		prune_after(g, &prune);
 	return EBB_OK;
 }
 
