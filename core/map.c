@@ -227,17 +227,19 @@ static unsigned empty_slots(const uint64_t *slot, unsigned n)
 }
 
 /*
- * Stores n leaves into t, at `level`, or none at all: returns n, or which of the slots is taken.
- * Inside the section of the walk to t, which has seen to the sparse hint.
+ * Stores the leaves of a run into t, or none at all: returns how many there are, or which of their
+ * slots is taken; `fresh`: none can be. Inside the section of the walk to t, which has seen to the
+ * sparse hint.
  */
 EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy policy,
-				 struct ebb_table *t, unsigned level, uint64_t iova, unsigned n,
-				 uint64_t pa, unsigned prot)
+				 struct ebb_table *t, const struct run *r, unsigned prot,
+				 bool fresh)
 {
-	uint64_t *slot = &t->entry[ebb_index(iova, level)];
-	uint64_t e = f->leaf(pa, level, prot);
-	uint64_t step = f->leaf(pa + ebb_entry_span(level), level, prot) - e;
-	unsigned empty = empty_slots(slot, n), i = 0;
+	unsigned level = r->level, n = r->n;
+	uint64_t *slot = &t->entry[ebb_index(r->iova, level)];
+	uint64_t e = f->leaf(r->pa, level, prot);
+	uint64_t step = f->leaf(r->pa + ebb_entry_span(level), level, prot) - e;
+	unsigned empty = fresh ? n : empty_slots(slot, n), i = 0;
 
 	if (ebb_unlikely(empty < n))
 		return empty;
@@ -260,6 +262,7 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 	struct ebb_domain *d = j->g->domain;
 	struct ebb_table *t = d->root;
 	uint64_t *up = NULL, up_e = 0;
+	bool fresh = false;
 	unsigned i, n;
 	int ret;
 
@@ -267,6 +270,7 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 	for (unsigned l = ebb_top(d); l > r->level; l--) {
 		uint64_t *ep = &t->entry[ebb_index(r->iova, l)], e = ebb_load(ep);
 
+		fresh = !e; /* and all of the range that there is below it is ours */
 		if (ebb_unlikely(!ebb_is_plain(f, e))) {
 			ret = settle_entry(f, policy, j, r, up, ep, l, &e);
 			if (ret)
@@ -279,7 +283,7 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 	i = ebb_index(r->iova, r->level);
 	if (policy == EBB_DEFERRED && hint_misses(f, up_e, i, r->n))
 		hint_clear(f, up);
-	n = leaves_store(f, policy, t, r->level, r->iova, r->n, r->pa, j->prot);
+	n = leaves_store(f, policy, t, r, j->prot, fresh);
 	if (n < r->n)
 		return run_blocked(f, j, r, t, n);
 	ebb_write_back(d, &t->entry[i], n);
