@@ -93,6 +93,14 @@ static void give_owner_numbers_back(struct world *w)
 	drop_keeper(w);
 }
 
+/* As if the callers' last batches had held hardly any empty table. */
+static void candidate_to_be_sifted(struct world *w)
+{
+	candidate_alone(w);
+	for (unsigned i = 0; i < SCHED_CALLERS; i++)
+		w->gathers[i].few_empty = true;
+}
+
 /* ---- callers ---- */
 
 static void unmap_first(void *w)
@@ -142,6 +150,14 @@ static void use_same_line(void *w)
 static void use_twice(void *w)
 {
 	map_and_unmap(w, BASE);
+	map_and_unmap(w, BASE);
+}
+
+/* When the first table is used again, another one with an even number was listed last. */
+static void use_two_tables(void *w)
+{
+	map_and_unmap(w, BASE);
+	map_and_unmap(w, BASE + 2 * MIB_2);
 	map_and_unmap(w, BASE);
 }
 
@@ -391,6 +407,17 @@ const struct scenario scenarios[] = {
 	  { use_twice, reclaim },
 	  drop_keeper,
 	  BATCH(64) },
+	{ "a candidate that is not one of the recent is emptied again",
+	  CALLERS(2),
+	  keeper_alone,
+	  { use_two_tables, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
+	{ "a full batch is sifted while a table goes",
+	  CALLERS(2),
+	  candidate_to_be_sifted,
+	  { use_same_line, reclaim },
+	  BATCH(1) },
 	{ "a table is used again elsewhere",
 	  CALLERS(2),
 	  candidate_alone,

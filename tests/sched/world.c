@@ -128,8 +128,10 @@ const char *world_close(struct world *w, unsigned callers)
 
 	if (w->config.policy == EBB_NONE)
 		ebb_unmap(g, EBB_IOVA(0), w->aperture, NULL);
+	/* Who has synced what he unmapped need not sync once more for his tables to be found. */
 	for (unsigned n = 0; n < callers; n++)
-		ebb_sync(&w->gathers[n]);
+		if (w->npending[n])
+			ebb_sync(&w->gathers[n]);
 	ebb_reclaim(g, UINT_MAX);
 	wrong = check(w);
 	if (wrong)
