@@ -92,6 +92,16 @@ void world_open(struct world *w, const struct ebb_config *config, unsigned calle
 	ebb_gather_init(&w->gathers[SCHED_CALLERS], &w->domain);
 }
 
+void world_forget(struct world *w)
+{
+	struct ebb_gather *g = &w->gathers[SCHED_CALLERS];
+
+	for (unsigned i = 0; i < 2; i++) {
+		g->recent[i] = 0;
+		g->recent_slot[i] = &g->recent[i];
+	}
+}
+
 static const char *root_alone(struct world *w)
 {
 	struct ebb_stats stats;
