@@ -280,7 +280,7 @@ proctype caller(byte i)
 {
 	short e, up;
 	byte p, q, l = TOP, k, sp;
-	bit inside, ok, zero;
+	bit inside, ok;
 
 next:
 	if
@@ -343,11 +343,10 @@ unmap_leaf: /* step 5 */
 			e = 0
 		};
 		st(V_STORE(AT(p, 0, i), 0));
-#ifdef LOOK_EARLY /* broken: looks before the fence */
+#ifdef LISTED_EARLY /* broken: sees that it is listed before the fence */
 	};
 	atomic {
-		deref(p);
-		zero = (SPLIT != 0 || LINE_OF(1) != 0 || w[AT(p, 0, 1 - i)] == 0);
+		ok = (slots[i] & (1 << CAND(0, i))) != 0;
 #endif
 #if defined(NONSNOOP) && !defined(NO_WB_CLEAR)
 	};
@@ -367,48 +366,17 @@ unmap_leaf: /* step 5 */
 #endif
 		want[i] = NOTHING
 	};
-	atomic { /* slot_has() */
+	atomic { /* list_touched() */
+#ifdef LISTED_EARLY
 		if
-		:: slots[i] & (1 << CAND(0, i)) -> goto looked
-		:: else
+		:: !ok -> slot_add(CAND(0, i))
+		:: else -> ok = 0
 		fi
-#ifdef LOOK_EARLY
-		;
-		if
-		:: zero -> zero = 0; goto look_add
-		:: !zero -> goto looked
-		fi
+#else
+		slot_add(CAND(0, i))
 #endif
 	};
-look_walk: /* looks_empty() */
-	atomic {
-		enter();
-		load(p, AT(p, l, i));
-		if
-		:: IS_TABLE(e) -> p = PA(e); l--; e = 0
-		:: else -> leave(); restart(); goto looked
-		fi;
-		if
-		:: l > 0 -> goto look_walk
-		:: l == 0 -> goto look_line
-		fi
-	};
-look_line:
-	atomic {
-		deref(p);
-		assert(w[AT(p, 0, i)] == 0);
-		zero = (SPLIT != 0 || LINE_OF(1) != 0 || w[AT(p, 0, 1 - i)] == 0);
-		leave();
-		restart();
-		STEP
-		if
-		:: zero -> zero = 0
-		:: !zero -> goto looked
-		fi;
-look_add:
-		slot_add(CAND(0, i))
-	};
-looked:
+listed:
 	atomic { k++; phase++; goto next };
 
 #ifdef NO_MEMORY
@@ -434,7 +402,7 @@ failed_walk: /* ebb_walk_down() */
 		n1 = 0
 	};
 #endif
-	goto looked;
+	goto listed;
 #endif
 
 done:

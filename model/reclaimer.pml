@@ -219,6 +219,12 @@ idle:
 	:: n > 0 && !(n < BATCH && ANY_CANDIDATE) -> break
 	:: atomic { n == 0 && !ANY_CANDIDATE -> owner_give(); goto idle }
 	od;
+#ifdef SIFT /* ebb_sift(): or lists again what is empty, and drops the rest */
+	if
+	:: true
+	:: true -> goto sift
+	fi;
+#endif
 #endif
 
 	/* step 7: freeze_one() */
@@ -440,6 +446,32 @@ killed:		j++
 		clean();
 		goto idle
 	};
+
+#ifdef SIFT
+sift:
+	do
+	:: j < n ->
+		candidate(j);
+		walk_to(IS_TABLE(e));
+		if
+		:: ok ->
+			ok = 0;
+			scan(PA(e), 1);
+			if
+			:: nz -> nz = 0
+#ifdef SIFT_DROPS /* broken: what is empty is dropped as well */
+			:: !nz -> skip
+#else
+			:: !nz -> atomic { slot_add(wc[j]) }
+#endif
+			fi
+		:: !ok -> skip
+		fi;
+		j++
+	:: else -> break
+	od;
+	atomic { owner_give(); clean(); goto idle };
+#endif
 
 pending_free: /* step 12 */
 	skip; /* no jump may end at a d_step */

@@ -201,6 +201,8 @@ static void a_device_that_does_not_snoop_sees_what_is_mapped(struct fixture *f)
 	assert_maps_nothing(f, BASE + 3 * PAGE);
 	do_map(f, BASE + 4 * PAGE, 0x8000, 2 * PAGE); /* no table is missing */
 	assert_range_maps_to(f, BASE + 4 * PAGE, 0x8000, 2 * PAGE);
+	do_map(f, BASE + 6 * PAGE, 0xa000, PAGE);
+	assert_maps_to(f, BASE + 6 * PAGE, 0xa000, 12, RW);
 	do_map(f, BASE + MIB_2, 0, 3 * MIB_2);
 	assert_range_maps_to(f, BASE + MIB_2, 0, 3 * MIB_2);
 	do_map(f, BASE + GIB, 0, 2 * GIB);
@@ -299,7 +301,12 @@ static void a_map_invalidates_in_caching_mode(struct fixture *f)
 	do_map(f, BASE, 0, 8 * PAGE);
 	assert_true(soft_was_told(f->device, BASE, BASE + 8 * PAGE - 1, EBB_LEAF));
 	assert_range_maps_to(f, BASE, 0, 8 * PAGE);
-	do_unmap_sync(f, BASE, 8 * PAGE);
+	ask_device(f, BASE + 8 * PAGE, PAGE);
+	soft_forget(f->device);
+	do_map(f, BASE + 8 * PAGE, 0x9000, PAGE);
+	assert_true(soft_was_told(f->device, BASE + 8 * PAGE, BASE + 9 * PAGE - 1, EBB_LEAF));
+	assert_maps_to(f, BASE + 8 * PAGE, 0x9000, 12, RW);
+	do_unmap_sync(f, BASE, 9 * PAGE);
 	ask_device(f, BASE + GIB - 3 * PAGE, 8 * PAGE);
 	soft_forget(f->device);
 	do_map(f, BASE + GIB - MIB_2 - PAGE, 0, GIB + MIB_2);

@@ -279,6 +279,7 @@ static void unmapping_a_hole_finds_nothing_mapped(struct fixture *f)
 	refuse_unmap(f, 0, PAGE, EBB_ERR_NOT_MAPPED);
 	refuse_unmap(f, 0, f->aperture, EBB_ERR_NOT_MAPPED);
 	furnish(f);
+	refuse_unmap(f, BASE + PAGE, PAGE, EBB_ERR_NOT_MAPPED);
 	refuse_unmap(f, BASE + PAGE, 15 * PAGE, EBB_ERR_NOT_MAPPED);
 	refuse_unmap(f, BASE + MIB_2, MIB_2, EBB_ERR_NOT_MAPPED);
 	refuse_unmap(f, 0, BASE, EBB_ERR_NOT_MAPPED);
@@ -311,6 +312,7 @@ static void a_cut_at_the_end_of_the_range_leaves_its_beginning_mapped(struct fix
 	furnish(f);
 	refuse_cut(f, BASE, 2 * MIB_2 + PAGE, BASE + 2 * MIB_2);
 	refuse_cut(f, BASE, GIB + PAGE, BASE + GIB);
+	refuse_cut(f, BASE, GIB + MIB_2, BASE + GIB);
 	refuse_cut(f, 0, BASE + GIB + MIB_2, BASE + GIB);
 	refuse_cut(f, BASE + 2 * MIB_2 + PAGE, GIB, BASE + 2 * MIB_2);
 	clear_away(f);

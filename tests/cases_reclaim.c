@@ -304,6 +304,107 @@ static void a_table_emptied_by_two_gathers_is_freed(struct fixture *f)
 	assert_int_equal(held(f), 1);
 }
 
+/* ---- the candidates listed last, which unmap does not remember ---- */
+
+/* Another gather looks at all candidates, which are in use. */
+static void drop_candidates(struct fixture *f)
+{
+	struct ebb_gather other;
+
+	ebb_gather_init(&other, &f->domain);
+	assert_int_equal(ebb_reclaim(&other, UINT_MAX), 0);
+	ebb_gather_fini(&other);
+	assert_int_equal(stats_of(f).candidates, 0);
+}
+
+static void a_candidate_that_another_dropped_is_listed_again(struct fixture *f)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		sweep(f, BASE + i * MIB_2, 1);
+		do_map(f, BASE + i * MIB_2, 0, PAGE);
+		drop_candidates(f);
+		do_unmap_sync(f, BASE + i * MIB_2, PAGE);
+		assert_int_equal(stats_of(f).candidates, 1);
+		do_reclaim(f);
+		assert_int_equal(held(f), 1);
+	}
+}
+
+static void reclaim_lists_what_another_dropped(struct fixture *f)
+{
+	sweep(f, BASE, 1);
+	do_map(f, BASE, 0, PAGE);
+	drop_candidates(f);
+	do_unmap(f, BASE, PAGE);
+	do_reclaim(f);
+	assert_int_equal(held(f), 1);
+}
+
+/* Listing the first fills the batch, so that it is reclaimed before the second is listed. */
+static void of_two_that_another_dropped_both_are_listed_again(struct fixture *f)
+{
+	sweep(f, BASE, 2);
+	do_map(f, BASE, 0, PAGE);
+	do_map(f, BASE + MIB_2, 0, PAGE);
+	drop_candidates(f);
+	do_unmap(f, BASE, PAGE);
+	do_unmap(f, BASE + MIB_2, PAGE);
+	do_sync(f);
+	assert_int_equal(stats_of(f).frozen, 1);
+	do_reclaim(f);
+	assert_int_equal(held(f), 1);
+}
+
+/* The failed map lists the table above, before what was unmapped is synced. */
+static void a_failed_map_does_not_take_the_place_of_what_another_dropped(struct fixture *f)
+{
+	uint64_t mask = f->domain.pa_mask;
+
+	sweep(f, BASE + MIB_2, 1);
+	do_map(f, BASE + MIB_2, 0, PAGE);
+	drop_candidates(f);
+	do_unmap(f, BASE + MIB_2, PAGE);
+	f->domain.pa_mask = 0; /* no table will do */
+	assert_int_equal(ebb_map(&f->gather, EBB_IOVA(BASE), EBB_PA(0), PAGE, RW),
+			 EBB_ERR_PA_WIDTH);
+	f->domain.pa_mask = mask;
+	do_reclaim(f);
+	assert_int_equal(held(f), 1);
+}
+
+/* ---- candidates that are in use ---- */
+
+/* Makes candidates of n tables, which keep a page if `in_use`. */
+static void list(struct fixture *f, uint64_t first, unsigned n, bool in_use)
+{
+	for (unsigned i = 0; i < n; i++) {
+		do_map(f, first + i * MIB_2, 0, 2 * PAGE);
+		do_unmap_sync(f, first + i * MIB_2, in_use ? PAGE : 2 * PAGE);
+	}
+}
+
+/* While most are in use, a full batch loses those, and no grace period is spent on the rest. */
+static void a_batch_of_tables_in_use_is_sifted(struct fixture *f)
+{
+	list(f, BASE, 4, true);
+	assert_int_equal(stats_of(f).candidates, 0);
+	list(f, BASE + 4 * MIB_2, 3, true);
+	list(f, BASE + 7 * MIB_2, 1, false);
+	assert_int_equal(stats_of(f).frozen, 0);
+	assert_int_equal(stats_of(f).candidates, 1);
+	/* All are empty: a batch, and the next is not sifted. The table above is a candidate. */
+	list(f, BASE + 8 * MIB_2, 3, false);
+	assert_int_equal(stats_of(f).frozen, 4);
+	list(f, BASE + 11 * MIB_2, 2, true);
+	list(f, BASE + 13 * MIB_2, 1, false);
+	assert_int_equal(stats_of(f).frozen, 5);
+	for (unsigned i = 0; i < 13; i++)
+		if (i < 7 || i > 10)
+			do_unmap_sync(f, BASE + i * MIB_2 + PAGE, PAGE);
+	do_reclaim(f);
+	assert_int_equal(held(f), 1);
+}
+
 /* ---- counters and spare tables ---- */
 
 static void the_counters_tell_how_often_tables_were_freed(struct fixture *f)
@@ -389,6 +490,12 @@ static const struct test_case cases[] = {
 	CASE_WITH(a_finished_gather_leaves_no_empty_tables, FREEING, BATCH = 64),
 	CASE_WITH(a_table_emptied_by_two_gathers_is_freed, FREEING, BATCH = 64),
 	CASE_WITH(a_table_emptied_by_two_gathers_is_freed, FREEING),
+	CASE_WITH(a_candidate_that_another_dropped_is_listed_again, DEFERRED, BATCH = 64),
+	CASE_WITH(reclaim_lists_what_another_dropped, DEFERRED, BATCH = 64),
+	CASE_WITH(of_two_that_another_dropped_both_are_listed_again, DEFERRED, BATCH = 3),
+	CASE_WITH(a_failed_map_does_not_take_the_place_of_what_another_dropped, DEFERRED,
+		  BATCH = 64),
+	CASE_WITH(a_batch_of_tables_in_use_is_sifted, DEFERRED, BATCH = 4),
 	CASE_WITH(the_counters_tell_how_often_tables_were_freed, DEFERRED, BATCH = 64),
 	CASE_WITH(freed_tables_are_used_again, FREEING),
 	CASE_WITH(trim_gives_every_spare_table_back, FREEING, BATCH = 64),

@@ -42,7 +42,7 @@
 	atomic_compare_exchange_strong_explicit(x, old, new, ORDER(CAS_ORDER), ORDER(LOST_ORDER))
 #define SCAN(x) atomic_load_explicit(x, memory_order_relaxed)
 
-/* ebb_slot_add(), slot_has(): gather.c; take_slots(), collect(): reclaim.c */
+/* ebb_slot_add(), recent_gone(): gather.c; take_slots(), collect(), ebb_sift(): reclaim.c */
 #define SLOT_ADD(x)  atomic_store_explicit(x, 1, ORDER(SLOT_ORDER))
 #define SLOT_HAS(x)  atomic_load_explicit(x, memory_order_relaxed)
 #define SLOT_TAKE(x) atomic_exchange_explicit(x, 0, memory_order_acq_rel)
@@ -63,7 +63,7 @@
 #define INVALIDATE() FULL_FENCE()
 #endif
 
-/* ebb_full_fence() in collect(), kill_one(), parents_add() and remember_path() */
+/* ebb_full_fence() in collect() and ebb_sift(), kill_one(), parents_add() and remember_path() */
 #ifdef NO_COLLECT_FENCE
 #define COLLECT_FENCE() int no_fence = 0
 #else

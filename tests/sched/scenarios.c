@@ -93,6 +93,14 @@ static void give_owner_numbers_back(struct world *w)
 	drop_keeper(w);
 }
 
+/* As if the callers' last batches had held hardly any empty table. */
+static void candidate_to_be_sifted(struct world *w)
+{
+	candidate_alone(w);
+	for (unsigned i = 0; i < SCHED_CALLERS; i++)
+		w->gathers[i].few_empty = true;
+}
+
 /* ---- callers ---- */
 
 static void unmap_first(void *w)
@@ -142,6 +150,14 @@ static void use_same_line(void *w)
 static void use_twice(void *w)
 {
 	map_and_unmap(w, BASE);
+	map_and_unmap(w, BASE);
+}
+
+/* When the first table is used again, another one with an even number was listed last. */
+static void use_two_tables(void *w)
+{
+	map_and_unmap(w, BASE);
+	map_and_unmap(w, BASE + 2 * MIB_2);
 	map_and_unmap(w, BASE);
 }
 
@@ -302,21 +318,17 @@ static void look_around(void *arg)
 #define CALLERS(n) .callers = (n)
 
 const struct scenario scenarios[] = {
-	{ "the last two unmappers of a line",
-	  CALLERS(2),
+	{ "the last two unmappers of a line and a reclaimer",
+	  CALLERS(3),
 	  two_pages_of_a_line,
-	  { unmap_first, unmap_second },
-	  BATCH(64) },
+	  { unmap_first, unmap_second, reclaim },
+	  BATCH(64),
+	  .less = 1 },
 	{ "the last two unmappers of a line, reclaiming at once",
 	  CALLERS(2),
 	  two_pages_of_a_line,
 	  { unmap_first, unmap_second },
 	  BATCH(0) },
-	{ "the last two unmappers of two lines",
-	  CALLERS(2),
-	  two_pages_of_two_lines,
-	  { unmap_first, unmap_far },
-	  BATCH(64) },
 	{ "the last two unmappers of two lines, reclaiming at once",
 	  CALLERS(2),
 	  two_pages_of_two_lines,
@@ -391,6 +403,17 @@ const struct scenario scenarios[] = {
 	  { use_twice, reclaim },
 	  drop_keeper,
 	  BATCH(64) },
+	{ "a candidate that is not one of the recent is emptied again",
+	  CALLERS(2),
+	  keeper_alone,
+	  { use_two_tables, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
+	{ "a full batch is sifted while a table goes",
+	  CALLERS(2),
+	  candidate_to_be_sifted,
+	  { use_same_line, reclaim },
+	  BATCH(1) },
 	{ "a table is used again elsewhere",
 	  CALLERS(2),
 	  candidate_alone,

@@ -114,6 +114,7 @@ static const char *run_once(struct sched_run *run)
 	world_open(&world, &s.search->config, sc->callers);
 	if (sc->setup)
 		sc->setup(&world);
+	world_forget(&world);
 	sched_run(run);
 	wrong = sched_end_text(run);
 	if (wrong) {

@@ -92,6 +92,16 @@ void world_open(struct world *w, const struct ebb_config *config, unsigned calle
 	ebb_gather_init(&w->gathers[SCHED_CALLERS], &w->domain);
 }
 
+void world_forget(struct world *w)
+{
+	struct ebb_gather *g = &w->gathers[SCHED_CALLERS];
+
+	for (unsigned i = 0; i < 2; i++) {
+		g->recent[i] = 0;
+		g->recent_slot[i] = &g->recent[i];
+	}
+}
+
 static const char *root_alone(struct world *w)
 {
 	struct ebb_stats stats;
@@ -128,8 +138,10 @@ const char *world_close(struct world *w, unsigned callers)
 
 	if (w->config.policy == EBB_NONE)
 		ebb_unmap(g, EBB_IOVA(0), w->aperture, NULL);
+	/* Who has synced what he unmapped need not sync once more for his tables to be found. */
 	for (unsigned n = 0; n < callers; n++)
-		ebb_sync(&w->gathers[n]);
+		if (w->npending[n])
+			ebb_sync(&w->gathers[n]);
 	ebb_reclaim(g, UINT_MAX);
 	wrong = check(w);
 	if (wrong)

@@ -36,6 +36,11 @@ void world_reset(struct world *w);
 /* An empty domain with a gather for each of `callers`, and one besides. Clears the arena. */
 void world_open(struct world *w, const struct ebb_config *config, unsigned callers);
 /*
+ * The gather of nobody's forgets which candidates it listed last. At its next sync it would list
+ * them again, and so hide that a caller forgot them.
+ */
+void world_forget(struct world *w);
+/*
  * With nothing mapped and no caller inside: syncs, reclaims, and checks that only the root is left,
  * that the device remembers nothing wrong and that every table goes back. NULL, or what is wrong.
  */
