@@ -350,9 +350,9 @@ int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmap
 
 /*
  * Invalidates everything that this gather has unmapped and waits for it. After it, the ranges may
- * be reused. Then the tables that lost leaves are candidates; a full batch of candidates is reclaimed here,
- * and so is every candidate if the domain's batch is 0. Returns the number of tables freed (0
- * mostly).
+ * be reused. Then the tables that lost leaves are candidates; a full batch of candidates is
+ * reclaimed here, and so is every candidate if the domain's batch is 0. Returns the number of
+ * tables freed (0 mostly).
  * Context: may sleep for one grace period when a batch is full. Cost: one invalidation call; one
  * load per table touched.
  */

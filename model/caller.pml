@@ -376,6 +376,22 @@ unmap_leaf: /* step 5 */
 		slot_add(CAND(0, i))
 #endif
 	};
+#ifdef ONLOOKER
+look: /* ebb_translate() */
+	atomic {
+		enter();
+		load(p, AT(p, l, i));
+		if
+		:: IS_TABLE(e) -> p = PA(e); l--; e = 0
+		:: else -> leave(); restart(); goto listed
+		fi;
+		if
+		:: l > 0 -> goto look
+		:: else
+		fi
+	};
+	atomic { deref(p); leave(); restart() };
+#endif
 listed:
 	atomic { k++; phase++; goto next };
 

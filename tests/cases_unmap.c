@@ -3,6 +3,7 @@
 /*
  * Unmapping: ranges, holes, large leaves that are cut, and long unmaps in short read sections.
  */
+#include <ebb_hot.h>
 #include "support.h"
 
 #define BASE (5 * GIB)
@@ -368,11 +369,37 @@ static void a_1_tib_map_and_unmap_take_all_of_it(struct fixture *f)
 		assert_int_equal(stats_of(f).held, 1);
 }
 
+static void *unmap_base(void *arg)
+{
+	struct fixture *f = arg;
+
+	if (ebb_unmap(&f->gather, EBB_IOVA(BASE), PAGE, NULL))
+		return (void *)"an error";
+	if (f->shape.policy == EBB_DEFERRED && !ebb_hosted_registered)
+		return (void *)"no grace period waited for the section";
+	return NULL;
+}
+
+/* Its first read section is one for which it may have to be made known. */
+static void the_first_call_of_a_thread_may_be_an_unmap(struct fixture *f)
+{
+	pthread_t thread;
+	void *wrong;
+
+	do_map(f, BASE, 0, PAGE);
+	assert_int_equal(pthread_create(&thread, NULL, unmap_base, f), 0);
+	pthread_join(thread, &wrong);
+	assert_no_fault(wrong);
+	do_sync(f);
+	assert_maps_nothing(f, BASE);
+}
+
 #define WHOLE .shape.partial = EBB_PARTIAL_WHOLE
 #define SPLIT .shape.partial = EBB_PARTIAL_SPLIT
 
 static const struct test_case cases[] = {
 	CASE(unmap_removes_exactly_its_range),
+	CASE(the_first_call_of_a_thread_may_be_an_unmap),
 	CASE(holes_are_passed_over_and_not_counted),
 	CASE(holes_inside_a_table_are_not_counted),
 	CASE(pages_before_a_hole_are_counted),
