@@ -235,6 +235,7 @@ static EBB_COLD int reclaim_now(struct ebb_gather *g)
 
 	for (unsigned i = 0; i < 2 * g->domain->levels && looked && g->nslots; i++)
 		freed += ebb_reclaim_batch(g, false, &looked);
+	ebb_recent_forget(g);
 	return freed;
 }
 
