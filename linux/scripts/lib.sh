@@ -1,0 +1,186 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (c) 2026 The Ebb authors
+#
+# Sourced by the scripts of this directory: source trees of Linux, kernels, what runs leave behind.
+# All that is large lives in ~/.cache/ebb/linux and is made anew only when what it is made of has
+# changed: STOCK and other trees of the source, headers, build-TREE-CONFIG.
+
+source scripts/lib.sh
+
+patches=${EBB_LINUX_PATCHES:-linux/patches}
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/ebb/linux
+out=build/linux
+jobs=${EBB_LINUX_JOBS:-$(nproc)}
+mkdir -p "$cache" "$out"
+export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$cache CCACHE_NOHASHDIR=1
+# So that the same source gives the same kernel.
+export KBUILD_BUILD_TIMESTAMP='1 January 2026' KBUILD_BUILD_USER=ebb KBUILD_BUILD_HOST=ebb
+
+# One at a time where trees and kernels are made.
+lock() {
+	exec {lock_fd}>"$cache/lock"
+	flock "$lock_fd"
+}
+
+unlock() {
+	exec {lock_fd}>&-
+}
+
+hash_of() {
+	cat -- "$@" | sha256sum | cut -c 1-16
+}
+
+series() {
+	find "$patches" -maxdepth 1 -name '0*.patch' ! -name '0000-*' 2>/dev/null | sort
+}
+
+linux_version() {
+	local tarball
+	tarball=$(scripts/linux-source.sh)
+	echo "$(basename "$tarball" .tar.xz | sed 's/.*-//')" \
+		"$(cat "${tarball%.tar.xz}.version" 2>/dev/null)"
+}
+
+# The source as Debian has it, without what no test needs and is many files.
+stock_tree() {
+	local tarball
+	if [ ! -f "$cache/stock.done" ]; then
+		tarball=$(scripts/linux-source.sh)
+		rm -rf "$cache/stock"
+		mkdir -p "$cache/stock"
+		tar -xJf "$tarball" -C "$cache/stock" --strip-components=1 --wildcards \
+			--exclude='*/boot/dts/*' --exclude='*/Documentation/devicetree/*' \
+			--exclude='*/drivers/gpu/drm/amd/include/*' --exclude='*/tools/perf/*'
+		touch "$cache/stock.done"
+	fi
+	if [ ! -d "$cache/headers" ]; then
+		make -s -C "$cache/stock" O="$cache/build-headers" ARCH=x86 \
+			INSTALL_HDR_PATH="$cache/headers" headers_install
+		rm -rf "$cache/build-headers"
+	fi
+}
+
+# The files that patches touch.
+touched_by() {
+	[ $# -eq 0 ] || sed -n 's/^[-+][-+][-+] [ab]\/\([^\t]*\).*/\1/p' "$@" | sort -u
+}
+
+# derive_tree NAME FILE...: $cache/NAME becomes the stock tree with the patches, and the other files,
+# given as PATH=FILE, that go to PATH in it. Only the files that become different are written, so
+# that what was built of the tree before stays good.
+derive_tree() {
+	local name=$1 argument new file patch_files=() added=()
+	shift
+	for argument in "$@"; do
+		case $argument in
+		*=*) added+=("$argument") ;;
+		*) patch_files+=("$argument") ;;
+		esac
+	done
+	[ -d "$cache/$name" ] || cp -al "$cache/stock" "$cache/$name"
+	new=$(mktemp -d "$cache/new.XXXXXX")
+	touched_by "${patch_files[@]}" | while read -r file; do
+		mkdir -p "$new/$(dirname "$file")"
+		[ ! -f "$cache/stock/$file" ] || cp -p "$cache/stock/$file" "$new/$file"
+	done
+	for file in "${patch_files[@]}"; do
+		patch -d "$new" -p1 -s -E -F 0 --no-backup-if-mismatch <"$file" || {
+			rm -rf "$new"
+			echo "$file does not apply" >&2
+			return 1
+		}
+	done
+	for argument in "${added[@]}"; do
+		mkdir -p "$new/$(dirname "${argument%%=*}")"
+		cp "${argument#*=}" "$new/${argument%%=*}"
+	done
+	{
+		(cd "$new" && find . -type f | sed 's/^\.\///')
+		touched_by "${patch_files[@]}"
+		cat "$cache/$name.touched" 2>/dev/null || true
+	} | sort -u >"$new.all"
+	while read -r file; do
+		if [ -f "$new/$file" ]; then
+			replace "$new/$file" "$cache/$name/$file"
+		elif [ -f "$cache/stock/$file" ] && ! touched_by "${patch_files[@]}" | grep -qFx "$file"; then
+			replace "$cache/stock/$file" "$cache/$name/$file"
+		else
+			rm -f "$cache/$name/$file"
+		fi
+	done <"$new.all"
+	mv "$new.all" "$cache/$name.touched"
+	rm -rf "$new"
+}
+
+# A new file rather than new content: the old one is the stock tree's too.
+replace() {
+	if ! cmp -s "$1" "$2"; then
+		mkdir -p "$(dirname "$2")"
+		cp "$1" "$2.new"
+		mv "$2.new" "$2"
+	fi
+}
+
+# The trees by name: stock; series, with the series; and each with the benchmark of linux/bench.
+tree() {
+	local files=()
+	stock_tree
+	case $1 in
+	stock) return ;;
+	series) mapfile -t files < <(series) ;;
+	bench-stock) mapfile -t files < <(bench_files) ;;
+	bench-series) mapfile -t files < <(series; bench_files) ;;
+	*)
+		echo "no tree '$1'" >&2
+		return 1
+		;;
+	esac
+	derive_tree "$1" "${files[@]}"
+}
+
+# config_into TREE DIRECTORY FRAGMENT...: a .config from tinyconfig and fragments, which must all come
+# true; what the tree does not know is left out.
+config_into() {
+	local tree=$1 directory=$2 fragment option
+	shift 2
+	make -s -C "$tree" O="$directory" tinyconfig
+	(cd "$tree" && scripts/kconfig/merge_config.sh -m -O "$directory" "$directory/.config" "$@") \
+		>/dev/null
+	make -s -C "$tree" O="$directory" olddefconfig
+	for fragment in "$@"; do
+		while read -r option; do
+			grep -qFx "$option" "$directory/.config" ||
+				echo "$(basename "$fragment"): $option did not come true"
+		done < <(grep -E '^CONFIG_.*=' "$fragment")
+	done
+}
+
+# kernel TREE CONFIG: makes the kernel unless it is there, and sets $bzimage.
+kernel() {
+	local tree=$1 config=$2 directory fragments stamp
+	directory=$cache/build-$tree-$config
+	bzimage=$directory/arch/x86/boot/bzImage
+	fragments=("$PWD/linux/config/vm.config")
+	[ "$config" = vm ] || fragments+=("$PWD/linux/config/$config.config")
+	lock
+	tree "$tree"
+	stamp=$(hash_of "$cache/stock/Makefile" "$cache/$tree.touched" "${fragments[@]}" \
+		<(tree_content "$tree"))
+	if [ "$(cat "$directory/stamp" 2>/dev/null)" != "$stamp" ]; then
+		mkdir -p "$directory"
+		config_into "$cache/$tree" "$directory" "${fragments[@]}"
+		nice -n 19 make -s -C "$directory" -j "$jobs" CC="ccache gcc" bzImage
+		echo "$stamp" >"$directory/stamp"
+	fi
+	unlock
+}
+
+tree_content() {
+	local file
+	[ -f "$cache/$1.touched" ] || return 0
+	while read -r file; do
+		echo "$file"
+		cat "$cache/$1/$file" 2>/dev/null || true
+	done <"$cache/$1.touched"
+}

@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (c) 2026 The Ebb authors
+#
+# Builds Linux without and with the series and runs the tests on both: KUnit under User-Mode Linux,
+# the rest in QEMU (docs/linux.md). Leaves what was measured in build/linux, for results.py.
+# Usage: test.sh [quick|full]      quick: what each change runs; full: the whole matrix
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source linux/scripts/lib.sh
+source linux/scripts/vm.sh
+
+mode=${1:-quick}
+passed=0 skips=0
+
+# Counts what scripts/lib.sh's check prints.
+try() {
+	local before=$failures
+	check "$@"
+	[ $failures -ne "$before" ] || passed=$((passed + 1))
+}
+
+leave_out() {
+	skip "$@"
+	skips=$((skips + 1))
+}
+
+finish() {
+	local sum="$passed passed, $failures failed"
+	[ $skips -eq 0 ] || sum+=", $skips skipped"
+	echo "$sum"
+	[ $failures -eq 0 ]
+	exit
+}
+
+# vm NAME TREE CONFIG [VARIABLE=VALUE...] -- COMMAND...: boots a kernel that was built, as boot()
+# of vm.sh wants it.
+vm() {
+	local name=$1 image commands=() qemu=()
+	local iommu=$vtd cpus=2 memory=6G append='' limit=300 accel='tcg,thread=multi'
+	image=$cache/build-$2-$3/arch/x86/boot/bzImage
+	shift 3
+	while [ "$1" != -- ]; do
+		declare "$1"
+		shift
+	done
+	shift
+	commands=("$@")
+	# shellcheck disable=SC2034 # all of these are for boot
+	boot "$name" "$image"
+}
+
+# figure NAME TEST KEY: of the line of TEST that the run NAME left behind.
+figure() {
+	jq -r --arg test "$2" --arg key "$3" 'select(.test == $test) | .[$key] // empty' \
+		"$out/$1.jsonl" | tail -n 1
+}
+
+# holds NAME EXPRESSION: an expression of jq on the line of the run's first command.
+holds() {
+	jq -e -s ".[0] | $2" "$out/$1.jsonl" >/dev/null || {
+		echo "not so: $2"
+		head -n 1 "$out/$1.jsonl"
+		return 1
+	}
+}
+
+applies() {
+	[ -n "$(series)" ] || {
+		echo "no series in $patches"
+		return 1
+	}
+	lock
+	tree series
+	unlock
+}
+
+none_lost() {
+	local lost
+	lost=$(join -t $'\t' -a 1 -o 0,1.2,2.2 -e missing "$out/kunit-stock.tsv" "$out/kunit-series.tsv" |
+		awk -F '\t' '$2 == "PASS" && $3 != "PASS"')
+	[ -z "$lost" ] || {
+		echo "$lost"
+		return 1
+	}
+}
+
+# The memory of tables goes back: 2 MiB at most 100 ms after the sweep, 32 MiB at most in it.
+sweep_frees() {
+	holds "$1" '.later_kib - .start_kib <= 2048'
+	holds "$1" '.peak_kib - .start_kib <= 32768'
+	holds "$1" '.freed > 0'
+}
+
+sweep_keeps() {
+	holds "$1" '.later_kib - .start_kib > 2000000'
+}
+
+source linux/scripts/tests.sh
+
+echo "# Linux $(linux_version), $(gcc -dumpfullversion | sed 's/^/gcc /'), $(qemu-system-x86_64 --version |
+	sed -n '1s/ (.*//p'), series $(hash_of /dev/null $(series))"
+"$mode"
+finish
