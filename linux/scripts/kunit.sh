@@ -12,7 +12,7 @@ source linux/scripts/lib.sh
 
 tree=$1
 filter=${2-}
-result=$out/kunit-$tree
+result=$PWD/$out/kunit-$tree
 arguments=(--kunitconfig drivers/iommu/generic_pt/.kunitconfig
 	--build_dir "$cache/build-$tree-uml" --make_options "CC=ccache gcc")
 
@@ -35,10 +35,11 @@ unlock
 timeout -k 5 900 nice -n 19 "$result.uml" mem=1G console=tty kunit.enable=1 kunit_shutdown=halt \
 	${filter:+"kunit.filter_glob=$filter"} </dev/null >"$result.console" 2>&1 || true
 rm -f "$result.uml"
-"$cache/$tree/tools/testing/kunit/kunit.py" parse --json="$PWD/$result.json" "$result.console" \
+"$cache/$tree/tools/testing/kunit/kunit.py" parse --json="$result.json" "$result.console" \
 	>"$result.parsed" 2>&1 || true
-jq -r 'def cases: (.name as $suite | .test_cases[]? | "\($suite).\(.name)\t\(.status)"),
-	(.sub_groups[]? | cases); cases' "$result.json" | sort >"$result.tsv"
+jq -r 'def cases($path): ($path + .name + ".") as $path
+	| (.test_cases[]? | "\($path)\(.name)\t\(.status)"), (.sub_groups[]? | cases($path));
+	.sub_groups[] | cases("")' "$result.json" | sort >"$result.tsv"
 awk -F '\t' '{ n[$2]++; all++ }
 	END { print n["PASS"] + 0 " passed, " n["SKIP"] + 0 " skipped of " all + 0 }' "$result.tsv"
 if grep -v -e $'\tPASS$' -e $'\tSKIP$' "$result.tsv" || [ ! -s "$result.tsv" ]; then

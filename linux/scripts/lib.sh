@@ -27,12 +27,12 @@ unlock() {
 	exec {lock_fd}>&-
 }
 
-hash_of() {
-	cat -- "$@" | sha256sum | cut -c 1-16
-}
-
 series() {
 	find "$patches" -maxdepth 1 -name '0*.patch' ! -name '0000-*' 2>/dev/null | sort
+}
+
+series_hash() {
+	series | xargs -r cat | sha256sum | cut -c 1-16
 }
 
 linux_version() {
@@ -156,17 +156,15 @@ config_into() {
 	done
 }
 
-# kernel TREE CONFIG: makes the kernel unless it is there, and sets $bzimage.
+# kernel TREE CONFIG: makes $cache/build-TREE-CONFIG/arch/x86/boot/bzImage, unless it is there.
 kernel() {
 	local tree=$1 config=$2 directory fragments stamp
 	directory=$cache/build-$tree-$config
-	bzimage=$directory/arch/x86/boot/bzImage
 	fragments=("$PWD/linux/config/vm.config")
 	[ "$config" = vm ] || fragments+=("$PWD/linux/config/$config.config")
 	lock
 	tree "$tree"
-	stamp=$(hash_of "$cache/stock/Makefile" "$cache/$tree.touched" "${fragments[@]}" \
-		<(tree_content "$tree"))
+	stamp=$(cat "$cache/stock/Makefile" "${fragments[@]}" <(tree_content "$tree") | sha256sum)
 	if [ "$(cat "$directory/stamp" 2>/dev/null)" != "$stamp" ]; then
 		mkdir -p "$directory"
 		config_into "$cache/$tree" "$directory" "${fragments[@]}"

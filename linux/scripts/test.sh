@@ -5,6 +5,7 @@
 # Builds Linux without and with the series and runs the tests on both: KUnit under User-Mode Linux,
 # the rest in QEMU (docs/linux.md). Leaves what was measured in build/linux, for results.py.
 # Usage: test.sh [quick|full]      quick: what each change runs; full: the whole matrix
+# shellcheck disable=SC2317 # what looks out of reach is called through check
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source linux/scripts/lib.sh
@@ -17,7 +18,7 @@ passed=0 skips=0
 try() {
 	local before=$failures
 	check "$@"
-	[ $failures -ne "$before" ] || passed=$((passed + 1))
+	[ "$failures" -ne "$before" ] || passed=$((passed + 1))
 }
 
 leave_out() {
@@ -99,6 +100,9 @@ sweep_keeps() {
 source linux/scripts/tests.sh
 
 echo "# Linux $(linux_version), $(gcc -dumpfullversion | sed 's/^/gcc /'), $(qemu-system-x86_64 --version |
-	sed -n '1s/ (.*//p'), series $(hash_of /dev/null $(series))"
-"$mode"
+	sed -n '1s/ (.*//p'), series $(series_hash)"
+case $mode in
+quick) quick ;;
+full) full ;;
+esac
 finish

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # lib.sh sets what is not set here
 # SPDX-License-Identifier: GPL-2.0-only
 # Copyright (c) 2026 The Ebb authors
 #
@@ -7,14 +7,13 @@
 builds() {
 	local tree
 	try "the series applies to Linux $(linux_version | cut -d ' ' -f 1)" applies
-	if [ $failures -ne 0 ]; then
+	if [ "$failures" -ne 0 ]; then
 		finish
 	fi
 	for tree in stock series; do
 		try "Linux $tree, vm: builds" kernel "$tree" vm
 	done
 	try "the test program builds" guest
-	initrd=$PWD/$out/initrd.gz
 }
 
 kunit() {

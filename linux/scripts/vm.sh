@@ -1,13 +1,14 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # lib.sh and the caller set what is not set here
 # SPDX-License-Identifier: GPL-2.0-only
 # Copyright (c) 2026 The Ebb authors
 #
 # Sourced after lib.sh: boots a kernel in QEMU with the test program as its only process.
 
-# The initramfs: $initrd.
+initrd=$PWD/$out/initrd.gz
+
+# Makes the initramfs.
 guest() {
 	local directory
-	initrd=$PWD/$out/initrd.gz
 	directory=$(mktemp -d)
 	"${CC:-gcc}" -static -O2 -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Werror \
 		-isystem "$cache/headers/include" -pthread linux/guest/*.c -o "$directory/init"
@@ -37,7 +38,7 @@ vtd='intel-iommu,intremap=on,aw-bits=48'
 #   commands of the test program (array)
 # Leaves $out/NAME.console and $out/NAME.jsonl, and fails unless all went well.
 boot() {
-	local name=$1 kernel=$2 status=0 base=$out/$1 disk
+	local kernel=$2 status=0 base=$out/$1 disk
 	disk=$(mktemp -p "$out" disk.XXXXXX)
 	truncate -s 1G "$disk"
 	rm -f "$base.console" "$base.jsonl"
