@@ -66,8 +66,8 @@ touched_by() {
 	[ $# -eq 0 ] || sed -n 's/^[-+][-+][-+] [ab]\/\([^\t]*\).*/\1/p' "$@" | sort -u
 }
 
-# derive_tree NAME FILE...: $cache/NAME becomes the stock tree with the patches, and the other files,
-# given as PATH=FILE, that go to PATH in it. Only the files that become different are written, so
+# derive_tree NAME FILE...: $cache/NAME becomes the stock tree with the patches. Other files come as
+# PATH=FILE, which goes to PATH in the tree, or PATH+=FILE, which is added to the end of it. Only the files that become different are written, so
 # that what was built of the tree before stays good.
 derive_tree() {
 	local name=$1 argument new file patch_files=() added=()
@@ -92,8 +92,15 @@ derive_tree() {
 		}
 	done
 	for argument in "${added[@]}"; do
-		mkdir -p "$new/$(dirname "${argument%%=*}")"
-		cp "${argument#*=}" "$new/${argument%%=*}"
+		file=${argument%%=*}
+		mkdir -p "$new/$(dirname "$file")"
+		if [[ $file == *+ ]]; then
+			file=${file%+}
+			[ -f "$new/$file" ] || cp "$cache/stock/$file" "$new/$file"
+			cat "${argument#*=}" >>"$new/$file"
+		else
+			cp "${argument#*=}" "$new/$file"
+		fi
 	done
 	{
 		(cd "$new" && find . -type f | sed 's/^\.\///')
@@ -120,6 +127,11 @@ replace() {
 		cp "$1" "$2.new"
 		mv "$2.new" "$2"
 	fi
+}
+
+bench_files() {
+	echo drivers/iommu/iommu_pt_bench.c=linux/bench/iommu_pt_bench.c
+	echo drivers/iommu/Makefile+=linux/bench/Makefile.add
 }
 
 # The trees by name: stock; series, with the series; and each with the benchmark of linux/bench.

@@ -38,7 +38,7 @@ finish() {
 # of vm.sh wants it.
 vm() {
 	local name=$1 image commands=() qemu=()
-	local iommu=$vtd cpus=2 memory=6G append='' limit=300 accel='tcg,thread=multi'
+	local iommu=$vtd icount='' cpus=2 memory=6G append='' limit=300 accel='tcg,thread=multi'
 	image=$cache/build-$2-$3/arch/x86/boot/bzImage
 	shift 3
 	while [ "$1" != -- ]; do
@@ -91,6 +91,31 @@ sweep_frees() {
 	holds "$1" '.later_kib - .start_kib <= 2048'
 	holds "$1" '.peak_kib - .start_kib <= 32768'
 	holds "$1" '.freed > 0'
+}
+
+# The text of the objects that the series is about, of both trees: build/linux/sizes.tsv.
+sizes() {
+	local tree object
+	for tree in stock series; do
+		for object in "$cache/build-$tree-vm"/drivers/iommu/{built-in.a,iommu.o,iommu-pages.o} \
+			"$cache/build-$tree-vm"/drivers/iommu/generic_pt/fmt/iommu_{vtdss,x86_64,amdv1}.o \
+			"$cache/build-$tree-vm"/vmlinux; do
+			size "$object" | awk -v tree="$tree" -v object="${object##*/}" '
+				NR > 1 { text += $1; data += $2; bss += $3 }
+				END { print tree "\t" object "\t" text "\t" data + bss }'
+		done
+	done >"$out/sizes.tsv"
+	cat "$out/sizes.tsv"
+}
+
+# KUnit's cases of the reclaimer, which the series brings, on more than one CPU. The leak check of the
+# stock cases is for one only.
+kunit_in_vm() {
+	local name=kunit-$1-c2
+	vm "$name" series "$1" limit=900 \
+		"append=kunit.enable=1 kunit.filter_glob=*iommu_test.test_reclaim*" --
+	grep -aqE '^\[.*\] *ok [0-9]+ .*iommu_test' "$out/$name.console"
+	! grep -aE '^\[.*\] *not ok ' "$out/$name.console"
 }
 
 sweep_keeps() {

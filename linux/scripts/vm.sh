@@ -34,11 +34,13 @@ vtd='intel-iommu,intremap=on,aw-bits=48'
 #   memory   of the guest                             (default 6G)
 #   append   to the kernel's command line
 #   qemu     further arguments of QEMU (array)
+#   icount   count instructions: each takes a nanosecond, and so a tick
 #   limit    seconds                                  (default 300)
 #   commands of the test program (array)
 # Leaves $out/NAME.console and $out/NAME.jsonl, and fails unless all went well.
 boot() {
 	local kernel=$2 status=0 base=$out/$1 disk
+	[ -z "${icount:-}" ] || qemu+=(-icount shift=0)
 	disk=$(mktemp -p "$out" disk.XXXXXX)
 	truncate -s 1G "$disk"
 	rm -f "$base.console" "$base.jsonl"
