@@ -58,6 +58,12 @@ struct reclaim_stats reclaim_stats(void)
 	return sum;
 }
 
+/* A domain that went away takes its counts with it. */
+static void report_change(const char *key, uint64_t before, uint64_t after)
+{
+	report(key, after > before ? after - before : 0);
+}
+
 void report_reclaim(struct reclaim_stats before)
 {
 	struct reclaim_stats after = reclaim_stats();
@@ -68,9 +74,9 @@ void report_reclaim(struct reclaim_stats before)
 	}
 	report("held", after.held);
 	report("pending", after.pending);
-	report("freed", after.freed - before.freed);
-	report("thawed", after.thawed - before.thawed);
-	report("wide_flushes", after.wide_flushes - before.wide_flushes);
+	report_change("freed", before.freed, after.freed);
+	report_change("thawed", before.thawed, after.thawed);
+	report_change("wide_flushes", before.wide_flushes, after.wide_flushes);
 }
 
 static void *swing(void *unused)

@@ -34,12 +34,16 @@ struct device {
 	int fd;
 	uint32_t ioas; /* iommufd only */
 	volatile uint8_t *registers;
+	size_t registers_size;
 };
 
 static bool bind_to_vfio(const char *address)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], target[PATH_MAX] = "";
 
+	snprintf(path, sizeof(path), PCI "/devices/%s/driver", address);
+	if (readlink(path, target, sizeof(target) - 1) > 0 && !strcmp(basename(target), "vfio-pci"))
+		return true;
 	snprintf(path, sizeof(path), PCI "/devices/%s/driver_override", address);
 	if (!write_file(path, "vfio-pci"))
 		return false;
@@ -136,6 +140,8 @@ struct device *device_open(const char *backend, const char *address)
 
 void device_close(struct device *device)
 {
+	if (device->registers)
+		munmap((void *)device->registers, device->registers_size);
 	if (device->fd >= 0)
 		close(device->fd);
 	if (device->group >= 0)
@@ -223,6 +229,7 @@ static bool map_registers(struct device *device)
 	if (at == MAP_FAILED)
 		return false;
 	device->registers = at;
+	device->registers_size = region.size;
 	return true;
 }
 

@@ -14,20 +14,17 @@ rounds=${1:-5}
 
 # bench_kernel TREE
 bench_kernel() {
-	local directory=$cache/build-$1-uml
-	local arguments=(--kunitconfig "$PWD/linux/config/bench.kunitconfig" --build_dir "$directory"
-		--make_options "CC=ccache gcc")
+	local kunitconfig=(--kunitconfig "$PWD/linux/config/bench.kunitconfig")
 	lock
 	tree "$1"
-	(
-		cd "$cache/$1"
-		tools/testing/kunit/kunit.py config "${arguments[@]}"
-		nice -n 19 tools/testing/kunit/kunit.py build "${arguments[@]}" --jobs "$jobs"
-	) >"$out/$1.build" 2>&1 || {
+	{
+		kunit_py "$1" bench config "${kunitconfig[@]}" &&
+			kunit_py "$1" bench build "${kunitconfig[@]}" --jobs "$jobs"
+	} >"$out/$1.build" 2>&1 || {
 		tail -n 60 "$out/$1.build"
 		return 1
 	}
-	cp "$directory/linux" "$out/$1.uml"
+	cp "$cache/build-$1-bench/linux" "$out/$1.uml"
 	unlock
 }
 

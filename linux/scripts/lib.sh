@@ -10,6 +10,7 @@ source scripts/lib.sh
 
 patches=${EBB_LINUX_PATCHES:-linux/patches}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ebb/linux
+mutant=${EBB_MUTANT-}
 out=build/linux
 jobs=${EBB_LINUX_JOBS:-$(nproc)}
 mkdir -p "$cache" "$out"
@@ -134,13 +135,15 @@ bench_files() {
 	echo drivers/iommu/Makefile+=linux/bench/Makefile.add
 }
 
-# The trees by name: stock; series, with the series; and each with the benchmark of linux/bench.
+# The trees by name: stock; series, with the series; mutant, with the series and the patch $mutant;
+# and the first two with the benchmark of linux/bench.
 tree() {
 	local files=()
 	stock_tree
 	case $1 in
 	stock) return ;;
 	series) mapfile -t files < <(series) ;;
+	mutant) mapfile -t files < <(series; echo "$mutant") ;;
 	bench-stock) mapfile -t files < <(bench_files) ;;
 	bench-series) mapfile -t files < <(series; bench_files) ;;
 	*)
@@ -156,6 +159,7 @@ tree() {
 config_into() {
 	local tree=$1 directory=$2 fragment option
 	shift 2
+	rm -f "$directory/.config"
 	make -s -C "$tree" O="$directory" tinyconfig
 	(cd "$tree" && scripts/kconfig/merge_config.sh -m -O "$directory" "$directory/.config" "$@") \
 		>/dev/null
@@ -168,22 +172,64 @@ config_into() {
 	done
 }
 
+# in_place TREE CONFIG COMMAND...: runs the command where the tree stands in the place of the stock
+# tree, and its build directory in the place of the stock tree's, so that what was built of the stock
+# tree is as good for the other one, but for the files that differ. A build directory begins as a
+# copy of the stock tree's.
+in_place() {
+	local tree=$1 config=$2 own=$cache/build-$1-$2 place=$cache/build-stock-$2 as_user=-r
+	shift 2
+	mkdir -p "$place"
+	if [ "$tree" = stock ]; then
+		"$@"
+		return
+	fi
+	if [ ! -d "$own" ]; then
+		cp -a "$place" "$own"
+		# Later than all that was built, whenever that was.
+		(cd "$cache/$tree" && xargs -r -a "$cache/$tree.touched" touch -c)
+		rm -f "$own/stamp"
+	fi
+	[ "$(id -u)" -ne 0 ] || as_user=
+	# shellcheck disable=SC2016 # expanded by that shell
+	unshare ${as_user:+"$as_user"} -m bash -c '
+		mount --bind "$1" "$2" && mount --bind "$3" "$4" && shift 4 && "$@"' \
+		in_place "$cache/$tree" "$cache/stock" "$own" "$place" "$@"
+}
+
+make_kernel() {
+	local directory=$1
+	shift
+	config_into "$cache/stock" "$directory" "$@"
+	nice -n 19 make -s -C "$directory" -j "$jobs" CC="ccache gcc" bzImage
+}
+
 # kernel TREE CONFIG: makes $cache/build-TREE-CONFIG/arch/x86/boot/bzImage, unless it is there.
 kernel() {
-	local tree=$1 config=$2 directory fragments stamp
-	directory=$cache/build-$tree-$config
+	local tree=$1 config=$2 fragments stamp
 	fragments=("$PWD/linux/config/vm.config")
 	[ "$config" = vm ] || fragments+=("$PWD/linux/config/$config.config")
 	lock
 	tree "$tree"
 	stamp=$(cat "$cache/stock/Makefile" "${fragments[@]}" <(tree_content "$tree") | sha256sum)
-	if [ "$(cat "$directory/stamp" 2>/dev/null)" != "$stamp" ]; then
-		mkdir -p "$directory"
-		config_into "$cache/$tree" "$directory" "${fragments[@]}"
-		nice -n 19 make -s -C "$directory" -j "$jobs" CC="ccache gcc" bzImage
-		echo "$stamp" >"$directory/stamp"
+	if [ "$(cat "$cache/build-$tree-$config/stamp" 2>/dev/null)" != "$stamp" ]; then
+		export cache jobs
+		export -f config_into make_kernel
+		in_place "$tree" "$config" bash -euo pipefail -c 'make_kernel "$@"' make_kernel \
+			"$cache/build-stock-$config" "${fragments[@]}"
+		echo "$stamp" >"$cache/build-$tree-$config/stamp"
 	fi
 	unlock
+}
+
+# kunit_py TREE CONFIG COMMAND ARGUMENT...: KUnit's own tool, which builds under User-Mode Linux.
+kunit_py() {
+	local tree=$1 config=$2
+	shift 2
+	# shellcheck disable=SC2016 # expanded by that shell
+	in_place "$tree" "$config" bash -euo pipefail -c 'cd "$1" && shift &&
+		nice -n 19 tools/testing/kunit/kunit.py "$@"' kunit_py "$cache/stock" "$@" \
+		--build_dir "$cache/build-stock-$config" --make_options "CC=ccache gcc"
 }
 
 tree_content() {

@@ -40,7 +40,7 @@ quick() {
 	kunit
 	sweep sweep-stock-type1-c2 stock backend=type1
 	sweep sweep-series-type1-c2 series backend=type1
-	sweep sweep-series-iommufd-c2 series backend=iommufd,threads=2
+	sweep sweep-series-iommufd-c2 series backend=iommufd,threads=2,span=256G
 	try "NVMe and e1000e, data verified, reclaim without a pause" \
 		vm traffic-series series vm -- disk:hammer=1 net:hammer=1
 }
@@ -105,7 +105,7 @@ figures() {
 			done
 		done
 		for tree in stock series; do
-			sweep "sweep-$tree-iommufd-c2-r$round" "$tree" backend=iommufd,threads=2
+			sweep "sweep-$tree-iommufd-c2-r$round" "$tree" backend=iommufd,threads=2,span=256G
 		done
 	done
 	sweep sweep-off-type1-c2 series backend=type1 append=iommu.pt_reclaim=0
