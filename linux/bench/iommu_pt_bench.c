@@ -14,6 +14,12 @@
 #include <linux/timekeeping.h>
 
 #include "iommu-pages.h"
+#if __has_include("generic_pt/reclaim.h")
+#include "generic_pt/reclaim.h"
+#define RECLAIM_STATE sizeof(struct pt_iommu_reclaim)
+#else
+#define RECLAIM_STATE 0ul
+#endif
 
 #define ROUNDS 3000
 #define BASE   SZ_4G
@@ -141,6 +147,7 @@ static void bench_vtdss(struct kunit *test)
 
 	set_up(test, bench, &vtdss_ops);
 	KUNIT_ASSERT_EQ(test, 0, pt_iommu_vtdss_init(&bench->vtdss, &cfg, GFP_KERNEL));
+	pr_info("bench: state %zu domain %zu\n", RECLAIM_STATE, sizeof(struct pt_iommu_vtdss));
 	measure_all(test, bench, "vtdss");
 }
 

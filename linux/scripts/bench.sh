@@ -34,6 +34,8 @@ measure() {
 	shift 2
 	timeout -k 5 300 "$out/$tree.uml" mem=512M console=tty kunit.enable=1 kunit_shutdown=halt \
 		'kunit.filter_glob=iommu_pt_bench' "$@" </dev/null >"$out/bench-$variant.console" 2>&1 || true
+	sed -n "s/.*bench: state \([0-9]*\) domain \([0-9]*\).*/$variant\t\1\t\2/p" \
+		"$out/bench-$variant.console" >"$out/state-$variant.tsv"
 	grep -a 'bench: ' "$out/bench-$variant.console" |
 		sed -n "s/.*bench: \(.*\) map \([0-9]*\) unmap \([0-9]*\).*/$variant \1 \2 \3/p" |
 		tr ' ' '\t' >>"$out/bench-all.tsv"

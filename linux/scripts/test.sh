@@ -12,24 +12,22 @@ source linux/scripts/lib.sh
 source linux/scripts/vm.sh
 
 mode=${1:-quick}
-passed=0 skips=0
+passed=0
 
 # Counts what scripts/lib.sh's check prints.
 try() {
 	local before=$failures
 	check "$@"
-	[ "$failures" -ne "$before" ] || passed=$((passed + 1))
-}
-
-leave_out() {
-	skip "$@"
-	skips=$((skips + 1))
+	if [ "$failures" -eq "$before" ]; then
+		passed=$((passed + 1))
+		printf 'ok\t%s\n' "$1"
+	else
+		printf 'FAILED\t%s\n' "$1"
+	fi >>"$out/checks.tsv"
 }
 
 finish() {
-	local sum="$passed passed, $failures failed"
-	[ $skips -eq 0 ] || sum+=", $skips skipped"
-	echo "$sum"
+	echo "$passed passed, $failures failed"
 	[ $failures -eq 0 ]
 	exit
 }
@@ -124,8 +122,9 @@ sweep_keeps() {
 
 source linux/scripts/tests.sh
 
-echo "# Linux $(linux_version), $(gcc -dumpfullversion | sed 's/^/gcc /'), $(qemu-system-x86_64 --version |
-	sed -n '1s/ (.*//p'), series $(series_hash)"
+about="Linux $(linux_version), gcc $(gcc -dumpfullversion), $(qemu-system-x86_64 --version |
+	sed -n '1s/ (.*//; 1s/ emulator version//p'), series $(series_hash)"
+echo "$about" | tee "$out/about.txt"
 case $mode in
 quick) quick ;;
 full) full ;;
