@@ -142,7 +142,7 @@ static bool wait_for(const char *path)
 	return false;
 }
 
-/* The disk's driver is taken away in the middle of traffic, and the device itself, and come back. */
+/* The disk's driver, and the device itself, go away in the middle of traffic and come back. */
 void run_rebind(void)
 {
 	struct reclaim_stats before = reclaim_stats();

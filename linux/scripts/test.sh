@@ -122,11 +122,39 @@ sweep_keeps() {
 
 source linux/scripts/tests.sh
 
+# All that the result of a quick run depends on.
+state() {
+	find linux -type f ! -name RESULTS.md | sort | xargs sha256sum
+	series | xargs -r sha256sum
+	echo "$about"
+}
+
+if ! why=$(scripts/linux-source.sh 2>&1); then
+	skip linux "the source of Linux cannot be fetched: $(tail -n 1 <<<"$why")"
+	exit
+fi
 about="Linux $(linux_version), gcc $(gcc -dumpfullversion), $(qemu-system-x86_64 --version |
 	sed -n '1s/ (.*//; 1s/ emulator version//p'), series $(series_hash)"
-echo "$about" | tee "$out/about.txt"
+before=$cache/passed/$(state | sha256sum | cut -c 1-32)
+if [ "$mode" = quick ] && [ -f "$before" ] && [ -z "${EBB_LINUX_AGAIN-}" ]; then
+	echo "# From the cache ($before): nothing has changed since this passed, $(date -r "$before")"
+	cat "$before"
+	exit
+fi
+echo "# $about"
+echo "$about" >"$out/about.txt"
 case $mode in
-quick) quick ;;
-full) full ;;
+quick)
+	mkdir -p "$cache/passed"
+	(
+		quick
+		finish
+	) | tee "$before.new"
+	mv "$before.new" "$before"
+	;;
+full)
+	rm -f "$out"/*.jsonl "$out/checks.tsv"
+	full
+	finish
+	;;
 esac
-finish
