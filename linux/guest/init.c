@@ -16,10 +16,18 @@
 
 #include "guest.h"
 
+/* Something in the kernel's log, by which the host can try whether it looks there. */
+static void run_say(void)
+{
+	if (!write_file("/dev/kmsg", text("what", "")))
+		fail("writing to the log");
+}
+
 static const struct command commands[] = {
 	{ "sweep", run_sweep }, { "loop", run_loop },	  { "shared", run_shared },
 	{ "large", run_large }, { "verify", run_verify }, { "kill", run_kill },
 	{ "disk", run_disk },	{ "net", run_net },	  { "rebind", run_rebind },
+	{ "say", run_say },
 };
 
 static FILE *results;

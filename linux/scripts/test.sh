@@ -106,6 +106,15 @@ sizes() {
 	cat "$out/sizes.tsv"
 }
 
+# A run with that command must not pass.
+notices() {
+	if vm notices series vm -- "$1"; then
+		echo "it passes"
+		return 1
+	fi
+	grep -q '"test": "end"' "$out/notices.jsonl"
+}
+
 # KUnit's cases of the reclaimer, which the series brings, on more than one CPU. The leak check of the
 # stock cases is for one only.
 kunit_in_vm() {

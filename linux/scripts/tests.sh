@@ -43,6 +43,8 @@ quick() {
 	sweep sweep-series-iommufd-c2 series backend=iommufd,threads=2,span=256G
 	try "NVMe and e1000e, data verified, reclaim without a pause" \
 		vm traffic-series series vm -- disk:hammer=1 net:hammer=1
+	try "a warning in the kernel's log fails a run" notices say:what=WARNING:
+	try "a command that fails fails a run" notices disk:disk=/dev/none
 }
 
 # Each pattern that one could break, with reclaim without a pause beside it.

@@ -18,7 +18,7 @@ guest() {
 }
 
 # What no run may leave in the kernel's log.
-bad_lines='WARNING:|BUG|Oops|Call Trace|general protection|stall|stuck for|hung_task|blocked for more|INFO: task'
+bad_lines='WARNING:|BUG:|Oops|Call Trace|general protection|rcu.*stall|stuck for|hung_task|blocked for more|INFO: task'
 bad_lines+='|KASAN|KCSAN|UBSAN|possible .*(deadlock|recursion)|inconsistent lock|suspicious RCU|Kernel panic'
 bad_lines+='|DMAR: .*(fault|DRHD: handling|timeout|ERROR)|AMD-Vi: Event|Event logged|leak|Bad page|corrupt'
 bad_lines+='|invalidat.*(fail|timed? ?out)|Completion-Wait loop timed out'
