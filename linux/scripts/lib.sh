@@ -151,7 +151,7 @@ tree() {
 		return 1
 		;;
 	esac
-	derive_tree "$1" "${files[@]}"
+	derive_tree "$1" "${files[@]}" || return 1
 }
 
 # config_into TREE DIRECTORY FRAGMENT...: a .config from tinyconfig and fragments, which must all come

@@ -70,7 +70,10 @@ applies() {
 		return 1
 	}
 	lock
-	tree series
+	tree series || {
+		echo "The series is made against Linux 7.3.4 (docs/linux.md: what to do)."
+		return 1
+	}
 	unlock
 }
 
