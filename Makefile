@@ -136,6 +136,21 @@ peers: ## fetch and build what `make bench` compares with: the page tables of Li
 	@scripts/build.sh build ebb
 	@scripts/peers.sh
 
+test-linux: ## the Linux series: KUnit, sweeps, NVMe and e1000e in QEMU, with and without it
+	@scripts/packages.sh linux
+	@linux/scripts/test.sh quick
+
+test-linux-full: ## the same on all machines, debug kernels, figures: an hour or two
+	@scripts/packages.sh linux
+	@linux/scripts/test.sh full
+
+test-linux-mutants: ## break the series in each of the ways of linux/mutants/: KUnit must notice
+	@scripts/packages.sh linux
+	@linux/scripts/mutants.sh $(MUTANTS)
+
+linux-results: ## write linux/RESULTS.md with what the runs left in build/linux
+	@linux/scripts/results.py
+
 check-fresh-debian: ## `make run` and `make test` of the last commit, in a fresh Debian 12
 	@scripts/packages.sh fresh
 	@scripts/fresh-debian.sh

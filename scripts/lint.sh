@@ -15,23 +15,26 @@ sources() {
 	done
 }
 mapfile -t c_files < <(sources '*.c' '*.h')
-mapfile -t c_units < <(sources '*.c')
+mapfile -t c_units < <(sources '*.c' ':!linux')
 mapfile -t shell_files < <(sources '*.sh' .ci/run)
 mapfile -t python_files < <(sources '*.py')
 mapfile -t manuals < <(sources '*.1' '*.3' '*.7')
 mapfile -t with_header < <(sources '*.c' '*.h' '*.S' '*.ld' '*.sh' '*.py' '*.build' '*.[137]' \
-	'*.jq' '*.pml' '*.litmus' .ci/run .clang-format .clang-tidy .editorconfig .gitignore Makefile \
-	meson_options.txt)
+	'*.jq' '*.pml' '*.litmus' 'linux/*config' .ci/run .clang-format .clang-tidy .editorconfig \
+	.gitignore Makefile meson_options.txt)
 
 if [ "${1:-}" = --format ]; then
 	clang-format -i "${c_files[@]}"
 	exit
 fi
 
+# What goes with the kernel has the kernel's licence only.
 licence_headers() {
-	local file bad=0
+	local file licence bad=0
 	for file in "${with_header[@]}"; do
-		if ! head -n 4 "$file" | grep -qF 'SPDX-License-Identifier: GPL-2.0-only OR MIT' ||
+		licence='GPL-2.0-only OR MIT'
+		[[ $file != linux/* ]] || licence='GPL-2.0-only'
+		if ! head -n 4 "$file" | grep -qE "SPDX-License-Identifier: $licence( \*/)?\$" ||
 			! head -n 4 "$file" | grep -qF 'Copyright (c) 2026 The Ebb authors'; then
 			echo "$file: no SPDX line or no copyright line at its top"
 			bad=1

@@ -5,7 +5,7 @@
 # Installs the Debian packages that a task needs and that are missing.
 # Usage: packages.sh TASK...
 # Tasks: run test model mutants coverage fuzz fuzz-afl lint freestanding goals bench compilers
-# fresh
+# fresh linux
 # Nothing is called but dpkg-query when nothing is missing.
 set -euo pipefail
 
@@ -30,6 +30,10 @@ packages_of() {
 	fuzz) echo clang "libclang-rt-14-dev|libfuzzer-14-dev" ;; # its clang is Debian 12's
 	fuzz-afl) echo "afl++" ;;
 	fresh) echo debootstrap git ;;
+	linux)
+		echo gcc make flex bison bc libelf-dev libssl-dev perl python3 patch xz-utils rsync
+		echo ccache cpio jq util-linux qemu-system-x86 ipxe-qemu libc6-dev
+		;;
 	*)
 		echo "packages.sh: unknown task '$1'" >&2
 		exit 2

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (c) 2026 The Ebb authors
+#
+# Times map and unmap in the kernel under User-Mode Linux (linux/bench): without the series, with
+# it, with it switched off, in turn, ROUNDS times each. The least of each is what counts. Leaves
+# build/linux/bench.tsv: variant, format, size, ps of a map, ps of an unmap.
+# Usage: bench.sh [ROUNDS]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source linux/scripts/lib.sh
+
+rounds=${1:-5}
+
+# bench_kernel TREE
+bench_kernel() {
+	local kunitconfig=(--kunitconfig "$PWD/linux/config/bench.kunitconfig")
+	lock
+	tree "$1"
+	{
+		kunit_py "$1" bench config "${kunitconfig[@]}" &&
+			kunit_py "$1" bench build "${kunitconfig[@]}" --jobs "$jobs"
+	} >"$out/$1.build" 2>&1 || {
+		tail -n 60 "$out/$1.build"
+		return 1
+	}
+	cp "$cache/build-$1-bench/linux" "$out/$1.uml"
+	unlock
+}
+
+# measure VARIANT TREE ARGUMENT...
+measure() {
+	local variant=$1 tree=$2
+	shift 2
+	timeout -k 5 300 "$out/$tree.uml" mem=512M console=tty kunit.enable=1 kunit_shutdown=halt \
+		'kunit.filter_glob=iommu_pt_bench' "$@" </dev/null >"$out/bench-$variant.console" 2>&1 || true
+	sed -n "s/.*bench: state \([0-9]*\) domain \([0-9]*\).*/$variant\t\1\t\2/p" \
+		"$out/bench-$variant.console" >"$out/state-$variant.tsv"
+	grep -a 'bench: ' "$out/bench-$variant.console" |
+		sed -n "s/.*bench: \(.*\) map \([0-9]*\) unmap \([0-9]*\).*/$variant \1 \2 \3/p" |
+		tr ' ' '\t' >>"$out/bench-all.tsv"
+}
+
+bench_kernel bench-stock
+bench_kernel bench-series
+rm -f "$out/bench-all.tsv"
+for ((i = 0; i < rounds; i++)); do
+	measure stock bench-stock
+	measure series bench-series
+	measure off bench-series iommu.pt_reclaim=0
+done
+rm -f "$out"/bench-*.uml
+awk -F '\t' -v OFS='\t' '
+	{ key = $1 OFS $2 OFS $3 }
+	!(key in map) || $4 < map[key] { map[key] = $4 }
+	!(key in unmap) || $5 < unmap[key] { unmap[key] = $5 }
+	END { for (key in map) print key, map[key], unmap[key] }' "$out/bench-all.tsv" |
+	sort >"$out/bench.tsv"
+cat "$out/bench.tsv"
+# Three formats, three sizes, three variants.
+[ "$(wc -l <"$out/bench.tsv")" -eq 27 ]

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (c) 2026 The Ebb authors
+#
+# Runs the KUnit tests of generic_pt under User-Mode Linux and leaves what came of each of them in
+# build/linux/kunit-TREE.tsv (with a filter: kunit-TREE-some.tsv), lines "suite.case<TAB>STATUS". Fails if a test fails, or if the kernel
+# says that something is wrong.
+# Usage: kunit.sh TREE [FILTER [SECONDS]]      FILTER: a glob of KUnit, SUITE or SUITE.CASE
+# The tree "mutant" is the series with the patch in $EBB_MUTANT.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source linux/scripts/lib.sh
+
+tree=$1
+filter=${2-}
+limit=${3:-900}
+result=$PWD/$out/kunit-$tree${filter:+-some}
+kunitconfig=(--kunitconfig drivers/iommu/generic_pt/.kunitconfig)
+
+lock
+tree "$tree"
+{
+	kunit_py "$tree" uml config "${kunitconfig[@]}" &&
+		kunit_py "$tree" uml build "${kunitconfig[@]}" --jobs "$jobs"
+} >"$result.build" 2>&1 || {
+	tail -n 60 "$result.build"
+	exit 1
+}
+cp "$cache/build-$tree-uml/linux" "$result.uml"
+unlock
+
+# It ends by halting, without a status that says anything; what it printed does.
+timeout -k 5 "$limit" nice -n 19 "$result.uml" mem=1G console=tty kunit.enable=1 kunit_shutdown=halt \
+	${filter:+"kunit.filter_glob=$filter"} </dev/null >"$result.console" 2>&1 || true
+rm -f "$result.uml"
+"$cache/$tree/tools/testing/kunit/kunit.py" parse --json="$result.json" "$result.console" \
+	>"$result.parsed" 2>&1 || true
+jq -r 'def cases($path): ($path + .name + ".") as $path
+	| (.test_cases[]? | "\($path)\(.name)\t\(.status)"), (.sub_groups[]? | cases($path));
+	.sub_groups[] | cases("")' "$result.json" | sort >"$result.tsv"
+awk -F '\t' '{ n[$2]++; all++ }
+	END { print n["PASS"] + 0 " passed, " n["SKIP"] + 0 " skipped of " all + 0 }' "$result.tsv"
+if ! grep -aq 'reboot: System halted' "$result.console"; then
+	tail -n 60 "$result.console"
+	echo "the kernel did not come to its end"
+	exit 1
+fi
+if grep -v -e $'\tPASS$' -e $'\tSKIP$' "$result.tsv" || [ ! -s "$result.tsv" ]; then
+	tail -n 60 "$result.console"
+	exit 1
+fi
+if grep -aE 'WARNING:|BUG:|Oops|Kernel panic|Call Trace|stall' "$result.console"; then
+	echo "(in $result.console)"
+	exit 1
+fi

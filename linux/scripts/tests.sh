@@ -1,0 +1,160 @@
+# shellcheck shell=bash disable=SC2154 # lib.sh sets what is not set here
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (c) 2026 The Ebb authors
+#
+# What test.sh runs. Names of runs are names of files in build/linux: results.py knows them.
+
+builds() {
+	local tree
+	try "the series applies to Linux $(linux_version | cut -d ' ' -f 1)" applies
+	if [ "$failures" -ne 0 ]; then
+		finish
+	fi
+	for tree in stock series; do
+		try "Linux $tree, vm: builds" kernel "$tree" vm
+	done
+	try "the test program builds" guest
+	try "sizes of the code" sizes
+}
+
+kunit() {
+	try "KUnit of generic_pt, stock" linux/scripts/kunit.sh stock
+	try "KUnit of generic_pt, series" linux/scripts/kunit.sh series
+	try "KUnit: what passes on stock passes with the series" none_lost
+}
+
+# sweep NAME TREE OPTION,... [VARIABLE=VALUE...]
+sweep() {
+	local name=$1 tree=$2 options=$3
+	shift 3
+	try "$name: 1 TiB, a page every 2 MiB" vm "$name" "$tree" vm "$@" -- "sweep:$options"
+	if [ "$tree" = stock ] || [[ "$*" == *pt_reclaim=0* ]]; then
+		try "$name: the tables stay" sweep_keeps "$name"
+	else
+		try "$name: 32 MiB at most, 2 MiB at most 100 ms later" sweep_frees "$name"
+	fi
+}
+
+quick() {
+	builds
+	kunit
+	sweep sweep-stock-type1-c2 stock backend=type1
+	sweep sweep-series-type1-c2 series backend=type1
+	sweep sweep-series-iommufd-c2 series backend=iommufd,threads=2,span=256G
+	try "NVMe and e1000e, data verified, reclaim without a pause" \
+		vm traffic-series series vm -- disk:hammer=1 net:hammer=1
+	try "a warning in the kernel's log fails a run" notices say:what=WARNING:
+	try "a command that fails fails a run" notices disk:disk=/dev/none
+}
+
+# Each pattern that one could break, with reclaim without a pause beside it.
+patterns=(
+	"shared:backend=iommufd,threads=4,hammer=1"
+	"shared:backend=type1,hammer=1"
+	"large:backend=iommufd,hammer=1"
+	"large:backend=type1,hammer=1"
+	"verify:backend=type1,hammer=1"
+	"verify:backend=iommufd,hammer=1"
+	"loop:pattern=ring,backend=iommufd,hammer=1"
+	"loop:pattern=two,hammer=1"
+	"sweep:span=32G,backend=iommufd,threads=2,hammer=1"
+)
+traffic=("disk:hammer=1" "net:hammer=1" "disk:verify=0,threads=32,requests=160")
+teardown=("kill:hammer=1" "kill:backend=iommufd" "rebind:hammer=1" "rebind")
+# The sanitizers' kernels are slower by far.
+short=(
+	"shared:backend=iommufd,threads=4,pairs=3000,hammer=1"
+	"shared:backend=type1,pairs=3000,hammer=1"
+	"large:backend=iommufd,rounds=300,hammer=1"
+	"sweep:span=8G,backend=iommufd,threads=2,hammer=1"
+	"disk:requests=200,hammer=1"
+	"net:bytes=4M,hammer=1"
+	"kill:rounds=5,hammer=1"
+	"rebind:rounds=4,hammer=1"
+)
+
+# The machines of the matrix: NAME, then what boot() takes.
+machines() {
+	echo "vtd"
+	echo "vtd-snoop iommu=$vtd,snoop-control=on"
+	echo "vtd-caching-mode iommu=$vtd,caching-mode=on"
+	echo "vtd-39 iommu=${vtd/aw-bits=48/aw-bits=39}"
+	echo "vtd-strict append=iommu.strict=1"
+	echo "vtd-snoop-caching-strict iommu=$vtd,snoop-control=on,caching-mode=on append=iommu.strict=1"
+	echo "vtd-scalable iommu=$vtd,x-scalable-mode=on append=intel_iommu=sm_on"
+	echo "amd iommu=amd-iommu"
+}
+
+matrix() {
+	local name settings
+	while read -r name settings; do
+		# shellcheck disable=SC2086 # a list of settings
+		{
+			try "$name: patterns" vm "patterns-$name" series vm $settings -- "${patterns[@]}"
+			try "$name: traffic" vm "traffic-$name" series vm $settings -- "${traffic[@]}"
+			try "$name: teardown" vm "teardown-$name" series vm $settings -- "${teardown[@]}"
+		}
+	done < <(machines)
+}
+
+# Figures: three times each, one after the other, for the times vary.
+figures() {
+	local round cpus tree
+	for round in 1 2 3; do
+		for cpus in 1 2; do
+			for tree in stock series; do
+				sweep "sweep-$tree-type1-c$cpus-r$round" "$tree" backend=type1 "cpus=$cpus"
+			done
+		done
+		for tree in stock series; do
+			sweep "sweep-$tree-iommufd-c2-r$round" "$tree" backend=iommufd,threads=2,span=256G
+		done
+	done
+	sweep sweep-off-type1-c2 series backend=type1 append=iommu.pt_reclaim=0
+	counted icount-stock stock
+	counted icount-series series
+	counted icount-off series append=iommu.pt_reclaim=0
+	for tree in stock series; do
+		try "NVMe, 163,840 random reads of 4 KiB, $tree" \
+			vm "randread-$tree" "$tree" vm -- disk:verify=0,threads=32,requests=5120
+	done
+}
+
+counted() {
+	local name=$1 tree=$2
+	shift 2
+	try "$name: instructions per pair" vm "$name" "$tree" vm cpus=1 accel=tcg icount=yes "$@" -- \
+		loop:pattern=same loop:pattern=ring loop:pattern=live loop:pattern=two \
+		sweep:span=256G,sample=0
+}
+
+pressure() {
+	try "a sweep of 1 TiB in 256 MiB of memory" \
+		vm small-series series vm memory=256M -- sweep:backend=type1
+	try "patterns and traffic while memory runs short" \
+		vm pressure-series series vm memory=512M -- \
+		sweep:span=128G,eat=1,may-run-out=1 \
+		sweep:span=128G,backend=iommufd,threads=2,eat=1,may-run-out=1,hammer=1 \
+		shared:backend=iommufd,threads=4,eat=1,may-run-out=1,hammer=1 \
+		disk:eat=1,hammer=1 net:eat=1,hammer=1
+}
+
+debug_kernels() {
+	local config
+	for config in debug kcsan; do
+		try "Linux series, $config: builds" kernel series "$config"
+		try "$config: patterns, traffic, teardown" \
+			vm "$config-series" series "$config" limit=900 -- "${short[@]}"
+	done
+	try "debug: KUnit of the reclaimer on 2 CPUs" kunit_in_vm debug
+	try "kcsan: KUnit of the reclaimer on 2 CPUs" kunit_in_vm kcsan
+}
+
+full() {
+	quick
+	figures
+	matrix
+	pressure
+	debug_kernels
+	try "times of map and unmap under UML" linux/scripts/bench.sh
+}
