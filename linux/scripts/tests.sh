@@ -61,8 +61,9 @@ patterns=(
 )
 traffic=("disk:hammer=1" "net:hammer=1" "disk:verify=0,threads=32,requests=160")
 teardown=("kill:hammer=1" "kill:backend=iommufd" "rebind:hammer=1" "rebind")
-# The sanitizers' kernels are slower by far.
+# For many machines, and for the sanitizers' kernels, which are slower by far.
 short=(
+	"verify:rounds=3,hammer=1"
 	"shared:backend=iommufd,threads=4,pairs=3000,hammer=1"
 	"shared:backend=type1,pairs=3000,hammer=1"
 	"large:backend=iommufd,rounds=300,hammer=1"
@@ -85,15 +86,16 @@ machines() {
 	echo "amd iommu=amd-iommu"
 }
 
+# All of it at length on the first machine, in short on all.
 matrix() {
 	local name settings
+	try "vtd: patterns" vm patterns-series series vm -- "${patterns[@]}"
+	try "vtd: traffic" vm traffic-long-series series vm -- "${traffic[@]}"
+	try "vtd: teardown" vm teardown-series series vm -- "${teardown[@]}"
 	while read -r name settings; do
 		# shellcheck disable=SC2086 # a list of settings
-		{
-			try "$name: patterns" vm "patterns-$name" series vm $settings -- "${patterns[@]}"
-			try "$name: traffic" vm "traffic-$name" series vm $settings -- "${traffic[@]}"
-			try "$name: teardown" vm "teardown-$name" series vm $settings -- "${teardown[@]}"
-		}
+		try "$name: patterns, traffic, teardown" \
+			vm "matrix-$name" series vm $settings -- "${short[@]}"
 	done < <(machines)
 }
 
@@ -150,11 +152,15 @@ debug_kernels() {
 	try "kcsan: KUnit of the reclaimer on 2 CPUs" kunit_in_vm kcsan
 }
 
+times() {
+	try "times of map and unmap under UML" linux/scripts/bench.sh
+}
+
 full() {
 	quick
 	figures
 	matrix
 	pressure
 	debug_kernels
-	try "times of map and unmap under UML" linux/scripts/bench.sh
+	times
 }
