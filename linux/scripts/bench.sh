@@ -15,7 +15,7 @@ rounds=${1:-5}
 # bench_kernel TREE
 bench_kernel() {
 	local kunitconfig=(--kunitconfig "$PWD/linux/config/bench.kunitconfig")
-	lock
+	lock "$1"
 	tree "$1"
 	{
 		kunit_py "$1" bench config "${kunitconfig[@]}" &&

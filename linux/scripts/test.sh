@@ -71,7 +71,7 @@ applies() {
 		echo "no series in $patches"
 		return 1
 	}
-	lock
+	lock series
 	tree series || {
 		echo "The series is made against Linux 7.3.4 (docs/linux.md: what to do)."
 		return 1

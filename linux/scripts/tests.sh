@@ -86,13 +86,17 @@ machines() {
 	echo "amd iommu=amd-iommu"
 }
 
-# All of it at length on the first machine, in short on all.
-matrix() {
-	local name settings
+at_length() {
 	try "vtd: patterns" vm patterns-series series vm -- "${patterns[@]}"
 	try "vtd: traffic" vm traffic-long-series series vm -- "${traffic[@]}"
 	try "vtd: teardown" vm teardown-series series vm -- "${teardown[@]}"
+}
+
+# EBB_LINUX_MACHINES: names of those to take, all unless it is set.
+matrix() {
+	local name settings
 	while read -r name settings; do
+		[[ ${EBB_LINUX_MACHINES-$name} == *"$name"* ]] || continue
 		# shellcheck disable=SC2086 # a list of settings
 		try "$name: patterns, traffic, teardown" \
 			vm "matrix-$name" series vm $settings -- "${short[@]}"
@@ -159,6 +163,7 @@ times() {
 full() {
 	quick
 	figures
+	at_length
 	matrix
 	pressure
 	debug_kernels
