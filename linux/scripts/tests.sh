@@ -96,7 +96,7 @@ at_length() {
 matrix() {
 	local name settings
 	while read -r name settings; do
-		[[ ${EBB_LINUX_MACHINES-$name} == *"$name"* ]] || continue
+		[[ " ${EBB_LINUX_MACHINES-$name} " == *" $name "* ]] || continue
 		# shellcheck disable=SC2086 # a list of settings
 		try "$name: patterns, traffic, teardown" \
 			vm "matrix-$name" series vm $settings -- "${short[@]}"
