@@ -149,12 +149,9 @@ bench_files() {
 # and the first two with the benchmark of linux/bench.
 tree() {
 	local files=()
-	if [ "$1" = stock ]; then
-		stock_tree
-		return
-	fi
-	locked stock stock_tree
+	locked stock-source stock_tree
 	case $1 in
+	stock) return ;;
 	series) mapfile -t files < <(series) ;;
 	mutant) mapfile -t files < <(series; echo "$mutant") ;;
 	bench-stock) mapfile -t files < <(bench_files) ;;

@@ -103,10 +103,10 @@ matrix() {
 	done < <(machines)
 }
 
-# Figures: three times each, one after the other, for the times vary.
+# Figures: EBB_LINUX_ROUNDS times each, three unless told, in turn, for the times vary.
 figures() {
 	local round cpus tree
-	for round in 1 2 3; do
+	for ((round = 1; round <= ${EBB_LINUX_ROUNDS:-3}; round++)); do
 		for cpus in 1 2; do
 			for tree in stock series; do
 				sweep "sweep-$tree-type1-c$cpus-r$round" "$tree" backend=type1 "cpus=$cpus"
