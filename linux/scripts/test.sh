@@ -22,9 +22,9 @@ try() {
 	check "$@"
 	if [ "$failures" -eq "$before" ]; then
 		passed=$((passed + 1))
-		printf 'ok\t%s\n' "$1"
+		printf 'ok\t%s\t%s\n' "$1" "$(series_hash)"
 	else
-		printf 'FAILED\t%s\n' "$1"
+		printf 'FAILED\t%s\t%s\n' "$1" "$(series_hash)"
 	fi >>"$out/checks.tsv"
 }
 
