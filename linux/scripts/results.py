@@ -62,6 +62,15 @@ def mib(kib):
     return f"{kib / 1024:.1f} MiB"
 
 
+def busiest(pattern):
+    """The highest load average of the host as one of these runs began."""
+    loads = []
+    for path in glob.glob(f"{OUT}/{pattern}.load"):
+        with open(path, encoding="utf-8") as file:
+            loads.append(float(file.read()))
+    return max(loads, default=0.0)
+
+
 class Report:
     def __init__(self):
         self.goals, self.text = [], []
@@ -110,12 +119,15 @@ def sweep_part(report):
         ratio = None
         if stock and series:
             ratio = min(s["ns"] for s in series) / min(s["ns"] for s in stock)
-        runs = f" ({len(stock)} and {len(series)} runs)" if ratio else ""
+        load = busiest(f"sweep-*-{name}*")
+        if ratio and load > 1.5:
+            report.goals.append(
+                f"| sweep, {said}: time ÷ stock | ≤ 1.05 | {ratio:.2f} | no verdict: the host was "
+                f"busy, load {load:.1f} |"
+            )
+            continue
         report.goal(
-            f"sweep, {said}: time ÷ stock{runs}",
-            "≤ 1.05",
-            ratio and f"{ratio:.2f}",
-            (ratio or 0) <= 1.05,
+            f"sweep, {said}: time ÷ stock", "≤ 1.05", ratio and f"{ratio:.2f}", (ratio or 0) <= 1.05
         )
     report.table(
         "The sweep: one 4 KiB page every 2 MiB, in QEMU (TCG)",

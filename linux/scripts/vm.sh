@@ -49,6 +49,7 @@ boot() {
 	disk=$(mktemp -p "$out" disk.XXXXXX)
 	truncate -s 1G "$disk"
 	rm -f "$base.console" "$base.jsonl"
+	cut -d ' ' -f 1 /proc/loadavg >"$base.load"
 	nice -n 19 timeout --foreground -k 5 "${limit:-300}" qemu-system-x86_64 \
 		-machine q35,kernel-irqchip=split -accel "${accel:-tcg,thread=multi}" -cpu max \
 		-m "${memory:-6G}" -smp "${cpus:-2}" -nodefaults -display none -monitor none -no-reboot \
