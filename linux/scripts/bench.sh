@@ -15,7 +15,7 @@ rounds=${1:-5}
 # bench_kernel TREE
 bench_kernel() {
 	local kunitconfig=(--kunitconfig "$PWD/linux/config/bench.kunitconfig")
-	lock
+	lock "$1"
 	tree "$1"
 	{
 		kunit_py "$1" bench config "${kunitconfig[@]}" &&
@@ -41,6 +41,7 @@ measure() {
 		tr ' ' '\t' >>"$out/bench-all.tsv"
 }
 
+bench_kernel stock # what the two others begin with
 bench_kernel bench-stock
 bench_kernel bench-series
 rm -f "$out/bench-all.tsv"

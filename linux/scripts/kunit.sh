@@ -17,7 +17,7 @@ limit=${3:-900}
 result=$PWD/$out/kunit-$tree${filter:+-some}
 kunitconfig=(--kunitconfig drivers/iommu/generic_pt/.kunitconfig)
 
-lock
+lock "$tree"
 tree "$tree"
 {
 	kunit_py "$tree" uml config "${kunitconfig[@]}" &&

@@ -18,14 +18,24 @@ export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$cache CCACHE_NOHASHDIR=1
 # So that the same source gives the same kernel.
 export KBUILD_BUILD_TIMESTAMP='1 January 2026' KBUILD_BUILD_USER=ebb KBUILD_BUILD_HOST=ebb
 
-# One at a time where trees and kernels are made.
+# lock TREE: one at a time where a tree is made, or something of it.
 lock() {
-	exec {lock_fd}>"$cache/lock"
+	exec {lock_fd}>"$cache/lock-$1"
 	flock "$lock_fd"
 }
 
 unlock() {
 	exec {lock_fd}>&-
+}
+
+# locked TREE COMMAND...: the same for a short while, also where another tree is locked.
+locked() {
+	local tree=$1
+	shift
+	(
+		flock 9
+		"$@"
+	) 9>"$cache/lock-$tree"
 }
 
 series() {
@@ -139,7 +149,7 @@ bench_files() {
 # and the first two with the benchmark of linux/bench.
 tree() {
 	local files=()
-	stock_tree
+	locked stock-source stock_tree
 	case $1 in
 	stock) return ;;
 	series) mapfile -t files < <(series) ;;
@@ -185,7 +195,7 @@ in_place() {
 		return
 	fi
 	if [ ! -d "$own" ]; then
-		cp -a "$place" "$own"
+		locked stock cp -a "$place" "$own"
 		# Later than all that was built, whenever that was.
 		(cd "$cache/$tree" && xargs -r -a "$cache/$tree.touched" touch -c)
 		rm -f "$own/stamp"
@@ -209,7 +219,7 @@ kernel() {
 	local tree=$1 config=$2 fragments stamp
 	fragments=("$PWD/linux/config/vm.config")
 	[ "$config" = vm ] || fragments+=("$PWD/linux/config/$config.config")
-	lock
+	lock "$tree"
 	tree "$tree"
 	stamp=$(cat "$cache/stock/Makefile" "${fragments[@]}" <(tree_content "$tree") | sha256sum)
 	if [ "$(cat "$cache/build-$tree-$config/stamp" 2>/dev/null)" != "$stamp" ]; then

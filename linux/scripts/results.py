@@ -62,6 +62,15 @@ def mib(kib):
     return f"{kib / 1024:.1f} MiB"
 
 
+def busiest(pattern):
+    """The highest load average of the host as one of these runs began."""
+    loads = []
+    for path in glob.glob(f"{OUT}/{pattern}.load"):
+        with open(path, encoding="utf-8") as file:
+            loads.append(float(file.read()))
+    return max(loads, default=0.0)
+
+
 class Report:
     def __init__(self):
         self.goals, self.text = [], []
@@ -110,6 +119,13 @@ def sweep_part(report):
         ratio = None
         if stock and series:
             ratio = min(s["ns"] for s in series) / min(s["ns"] for s in stock)
+        load = busiest(f"sweep-*-{name}*")
+        if ratio and load > 1.5:
+            report.goals.append(
+                f"| sweep, {said}: time ÷ stock | ≤ 1.05 | {ratio:.2f} | no verdict: the host was "
+                f"busy, load {load:.1f} |"
+            )
+            continue
         report.goal(
             f"sweep, {said}: time ÷ stock", "≤ 1.05", ratio and f"{ratio:.2f}", (ratio or 0) <= 1.05
         )
@@ -179,6 +195,12 @@ def times_part(report):
         ("", "stock map", "unmap", "on: map", "unmap", "off: map", "unmap"),
         lines,
     )
+    if lines:
+        report.text += [
+            "",
+            "User-Mode Linux has no jump labels, so each static branch of the series is a load "
+            "and a test here, on and off alike; with jump labels it is a no-op.",
+        ]
 
 
 def kunit_part(report):
@@ -213,7 +235,9 @@ def size_part(report):
     value = None
     if state and before:
         value = int(state[0][1]) + int(state[0][2]) - int(before[0][2])
-    report.goal("state per domain, without rings", "≤ 512 bytes", value, (value or 0) <= 512)
+    report.goal(
+        "state per domain", "≤ 512 bytes", value and f"{value} bytes", (value or 0) <= 512
+    )
 
 
 def disk_part(report):
@@ -234,9 +258,11 @@ def disk_part(report):
 
 
 def checks_part(report):
-    last = {row[1]: row[0] for row in rows("checks.tsv")}
+    last = {row[1]: (row[0], row[2]) for row in rows("checks.tsv")}
     report.table(
-        "Checks of test.sh", ("", "result"), [(name, state) for name, state in last.items()]
+        "Checks of test.sh, the last time that each of them ran",
+        ("", "result", "series"),
+        [(name, *state) for name, state in last.items()],
     )
     mutants = rows("mutants.tsv")
     found = [row for row in mutants if row[1] != "elsewhere"]

@@ -4,7 +4,9 @@
 #
 # Builds Linux without and with the series and runs the tests on both: KUnit under User-Mode Linux,
 # the rest in QEMU (docs/linux.md). Leaves what was measured in build/linux, for results.py.
-# Usage: test.sh [quick|full]      quick: what each change runs; full: the whole matrix
+# Usage: test.sh [quick|full|PART...]
+# quick: what each change runs; full: the whole matrix; PART: one of its parts, a function of tests.sh,
+# with kernels that are there already.
 # shellcheck disable=SC2317 # what looks out of reach is called through check
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -20,9 +22,9 @@ try() {
 	check "$@"
 	if [ "$failures" -eq "$before" ]; then
 		passed=$((passed + 1))
-		printf 'ok\t%s\n' "$1"
+		printf 'ok\t%s\t%s\n' "$1" "$(series_hash)"
 	else
-		printf 'FAILED\t%s\n' "$1"
+		printf 'FAILED\t%s\t%s\n' "$1" "$(series_hash)"
 	fi >>"$out/checks.tsv"
 }
 
@@ -69,7 +71,7 @@ applies() {
 		echo "no series in $patches"
 		return 1
 	}
-	lock
+	lock series
 	tree series || {
 		echo "The series is made against Linux 7.3.4 (docs/linux.md: what to do)."
 		return 1
@@ -167,6 +169,12 @@ quick)
 full)
 	rm -f "$out"/*.jsonl "$out/checks.tsv"
 	full
+	finish
+	;;
+*)
+	for part in "$@"; do
+		"$part"
+	done
 	finish
 	;;
 esac

@@ -61,8 +61,9 @@ patterns=(
 )
 traffic=("disk:hammer=1" "net:hammer=1" "disk:verify=0,threads=32,requests=160")
 teardown=("kill:hammer=1" "kill:backend=iommufd" "rebind:hammer=1" "rebind")
-# The sanitizers' kernels are slower by far.
+# For many machines, and for the sanitizers' kernels, which are slower by far.
 short=(
+	"verify:rounds=3,hammer=1"
 	"shared:backend=iommufd,threads=4,pairs=3000,hammer=1"
 	"shared:backend=type1,pairs=3000,hammer=1"
 	"large:backend=iommufd,rounds=300,hammer=1"
@@ -85,22 +86,27 @@ machines() {
 	echo "amd iommu=amd-iommu"
 }
 
+at_length() {
+	try "vtd: patterns" vm patterns-series series vm -- "${patterns[@]}"
+	try "vtd: traffic" vm traffic-long-series series vm -- "${traffic[@]}"
+	try "vtd: teardown" vm teardown-series series vm -- "${teardown[@]}"
+}
+
+# EBB_LINUX_MACHINES: names of those to take, all unless it is set.
 matrix() {
 	local name settings
 	while read -r name settings; do
+		[[ " ${EBB_LINUX_MACHINES-$name} " == *" $name "* ]] || continue
 		# shellcheck disable=SC2086 # a list of settings
-		{
-			try "$name: patterns" vm "patterns-$name" series vm $settings -- "${patterns[@]}"
-			try "$name: traffic" vm "traffic-$name" series vm $settings -- "${traffic[@]}"
-			try "$name: teardown" vm "teardown-$name" series vm $settings -- "${teardown[@]}"
-		}
+		try "$name: patterns, traffic, teardown" \
+			vm "matrix-$name" series vm $settings -- "${short[@]}"
 	done < <(machines)
 }
 
-# Figures: three times each, one after the other, for the times vary.
+# Figures: EBB_LINUX_ROUNDS times each, three unless told, in turn, for the times vary.
 figures() {
 	local round cpus tree
-	for round in 1 2 3; do
+	for ((round = 1; round <= ${EBB_LINUX_ROUNDS:-3}; round++)); do
 		for cpus in 1 2; do
 			for tree in stock series; do
 				sweep "sweep-$tree-type1-c$cpus-r$round" "$tree" backend=type1 "cpus=$cpus"
@@ -150,11 +156,16 @@ debug_kernels() {
 	try "kcsan: KUnit of the reclaimer on 2 CPUs" kunit_in_vm kcsan
 }
 
+times() {
+	try "times of map and unmap under UML" linux/scripts/bench.sh
+}
+
 full() {
 	quick
 	figures
+	at_length
 	matrix
 	pressure
 	debug_kernels
-	try "times of map and unmap under UML" linux/scripts/bench.sh
+	times
 }
