@@ -172,6 +172,7 @@ full)
 	finish
 	;;
 *)
+	guest
 	for part in "$@"; do
 		"$part"
 	done

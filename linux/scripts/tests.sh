@@ -145,15 +145,24 @@ pressure() {
 		disk:eat=1,hammer=1 net:eat=1,hammer=1
 }
 
+debug_kernel() {
+	try "Linux series, $1: builds" kernel series "$1"
+	try "$1: patterns, traffic, teardown" \
+		vm "$1-series" series "$1" limit=900 -- "${short[@]}"
+	try "$1: KUnit of the reclaimer on 2 CPUs" kunit_in_vm "$1"
+}
+
+with_checks() {
+	debug_kernel debug
+}
+
+with_kcsan() {
+	debug_kernel kcsan
+}
+
 debug_kernels() {
-	local config
-	for config in debug kcsan; do
-		try "Linux series, $config: builds" kernel series "$config"
-		try "$config: patterns, traffic, teardown" \
-			vm "$config-series" series "$config" limit=900 -- "${short[@]}"
-	done
-	try "debug: KUnit of the reclaimer on 2 CPUs" kunit_in_vm debug
-	try "kcsan: KUnit of the reclaimer on 2 CPUs" kunit_in_vm kcsan
+	with_checks
+	with_kcsan
 }
 
 times() {
