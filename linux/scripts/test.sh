@@ -14,7 +14,7 @@ source linux/scripts/lib.sh
 source linux/scripts/vm.sh
 
 mode=${1:-quick}
-passed=0
+passed=0 skipped=0
 
 # Counts what scripts/lib.sh's check prints.
 try() {
@@ -29,7 +29,7 @@ try() {
 }
 
 finish() {
-	echo "$passed passed, $failures failed"
+	echo "$passed passed, $failures failed, $skipped skipped"
 	[ $failures -eq 0 ]
 	exit
 }
@@ -118,16 +118,6 @@ notices() {
 		return 1
 	fi
 	grep -q '"test": "end"' "$out/notices.jsonl"
-}
-
-# KUnit's cases of the reclaimer, which the series brings, on more than one CPU. The leak check of the
-# stock cases is for one only.
-kunit_in_vm() {
-	local name=kunit-$1-c2
-	vm "$name" series "$1" limit=900 \
-		"append=kunit.enable=1 kunit.filter_glob=*iommu_test.test_reclaim*" --
-	grep -aqE '^\[.*\] *ok [0-9]+ .*iommu_test' "$out/$name.console"
-	! grep -aE '^\[.*\] *not ok ' "$out/$name.console"
 }
 
 sweep_keeps() {
