@@ -6,6 +6,7 @@
 #include "plot.h"
 #include "tool.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,7 @@ static int run_all(struct run *run, struct plot *plot)
 	if (status == TOOL_OK) {
 		run->pages = bench_pages_new();
 		if (run->pages == NULL)
-			return tool_fail("cannot reserve address space for tables");
+			return tool_fail("cannot set up memory for tables: %s", strerror(errno));
 		status = run_cells(run);
 		bench_pages_delete(run->pages);
 	}

@@ -4,7 +4,9 @@
 #include "space.h"
 #include "tool.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 int space_open(struct space *space, enum ebb_policy policy, unsigned levels)
 {
@@ -21,7 +23,7 @@ int space_open(struct space *space, enum ebb_policy policy, unsigned levels)
 
 	space->arena = ebb_hosted_create(memory_room_for(TABLE_COST));
 	if (space->arena == NULL)
-		return tool_fail("cannot reserve address space for tables");
+		return tool_fail("cannot set up memory for tables: %s", strerror(errno));
 	platform = ebb_hosted_platform(space->arena);
 	error = ebb_domain_init(&space->domain, &config, &platform);
 	if (error != EBB_OK) {
