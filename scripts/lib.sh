@@ -6,7 +6,7 @@
 # output if it failed.
 
 logs=build/checks
-failures=0
+failures=0 skipped=0
 mkdir -p "$logs"
 
 # check NAME COMMAND...: the command, or function (run under set -e, in a subshell), succeeds.
@@ -32,4 +32,5 @@ check() {
 # skip NAME WHY
 skip() {
 	echo "skipped $1: $2"
+	skipped=$((skipped + 1))
 }

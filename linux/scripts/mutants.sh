@@ -12,7 +12,7 @@ source linux/scripts/lib.sh
 
 filter='*reclaim_test*'
 mutants=${EBB_LINUX_MUTANTS:-linux/mutants}
-caught=0 of=0 skipped=0
+caught=0 of=0
 record=$out/mutants.tsv
 
 # is FILE NAME STATUS: all that the case reports, if it reports anything, has that status.
@@ -40,7 +40,6 @@ try() {
 	if ! grep -q '^Caught by: kunit ' "$patch"; then
 		skip "$name" "$(sed -n 's/^Caught by: //p' "$patch" | head -n 1)"
 		printf '%s\t%s\t%s\n' "$name" elsewhere "$(sed -n 's/^Caught by: //p' "$patch")" >>"$record"
-		skipped=$((skipped + 1))
 		return
 	fi
 	of=$((of + 1))

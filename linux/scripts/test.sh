@@ -14,7 +14,7 @@ source linux/scripts/lib.sh
 source linux/scripts/vm.sh
 
 mode=${1:-quick}
-passed=0 skipped=0
+passed=0
 
 # Counts what scripts/lib.sh's check prints.
 try() {
