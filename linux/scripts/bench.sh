@@ -14,18 +14,7 @@ rounds=${1:-5}
 
 # bench_kernel TREE
 bench_kernel() {
-	local kunitconfig=(--kunitconfig "$PWD/linux/config/bench.kunitconfig")
-	lock "$1"
-	tree "$1"
-	{
-		kunit_py "$1" bench config "${kunitconfig[@]}" &&
-			kunit_py "$1" bench build "${kunitconfig[@]}" --jobs "$jobs"
-	} >"$out/$1.build" 2>&1 || {
-		tail -n 60 "$out/$1.build"
-		return 1
-	}
-	cp "$cache/build-$1-bench/linux" "$out/$1.uml"
-	unlock
+	build_uml "$1" bench "$PWD/linux/config/bench.kunitconfig" "$out/$1"
 }
 
 # measure VARIANT TREE ARGUMENT...

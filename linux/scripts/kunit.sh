@@ -3,8 +3,8 @@
 # Copyright (c) 2026 The Ebb authors
 #
 # Runs the KUnit tests of generic_pt under User-Mode Linux and leaves what came of each of them in
-# build/linux/kunit-TREE.tsv (with a filter: kunit-TREE-some.tsv), lines "suite.case<TAB>STATUS". Fails if a test fails, or if the kernel
-# says that something is wrong.
+# build/linux/kunit-TREE.tsv (with a filter: kunit-TREE-some.tsv), lines "suite.case<TAB>STATUS".
+# Fails if a test fails, or if the kernel says that something is wrong.
 # Usage: kunit.sh TREE [FILTER [SECONDS]]      FILTER: a glob of KUnit, SUITE or SUITE.CASE
 # The tree "mutant" is the series with the patch in $EBB_MUTANT.
 set -euo pipefail
@@ -15,19 +15,8 @@ tree=$1
 filter=${2-}
 limit=${3:-900}
 result=$PWD/$out/kunit-$tree${filter:+-some}
-kunitconfig=(--kunitconfig drivers/iommu/generic_pt/.kunitconfig)
 
-lock "$tree"
-tree "$tree"
-{
-	kunit_py "$tree" uml config "${kunitconfig[@]}" &&
-		kunit_py "$tree" uml build "${kunitconfig[@]}" --jobs "$jobs"
-} >"$result.build" 2>&1 || {
-	tail -n 60 "$result.build"
-	exit 1
-}
-cp "$cache/build-$tree-uml/linux" "$result.uml"
-unlock
+build_uml "$tree" uml drivers/iommu/generic_pt/.kunitconfig "$result"
 
 # It ends by halting, without a status that says anything; what it printed does.
 timeout -k 5 "$limit" nice -n 19 "$result.uml" mem=1G console=tty kunit.enable=1 kunit_shutdown=halt \

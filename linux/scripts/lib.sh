@@ -78,8 +78,8 @@ touched_by() {
 }
 
 # derive_tree NAME FILE...: $cache/NAME becomes the stock tree with the patches. Other files come as
-# PATH=FILE, which goes to PATH in the tree, or PATH+=FILE, which is added to the end of it. Only the files that become different are written, so
-# that what was built of the tree before stays good.
+# PATH=FILE, which goes to PATH in the tree, or PATH+=FILE, which is added to the end of it. Only the
+# files that become different are written, so that what was built of the tree before stays good.
 derive_tree() {
 	local name=$1 argument new file patch_files=() added=()
 	shift
@@ -90,7 +90,7 @@ derive_tree() {
 		esac
 	done
 	[ -d "$cache/$name" ] || cp -al "$cache/stock" "$cache/$name"
-	new=$(mktemp -d "$cache/new.XXXXXX")
+	new=$(mktemp -d -p "$cache")
 	touched_by "${patch_files[@]}" | while read -r file; do
 		mkdir -p "$new/$(dirname "$file")"
 		[ ! -f "$cache/stock/$file" ] || cp -p "$cache/stock/$file" "$new/$file"
@@ -240,6 +240,23 @@ kunit_py() {
 	in_place "$tree" "$config" bash -euo pipefail -c 'cd "$1" && shift &&
 		nice -n 19 tools/testing/kunit/kunit.py "$@"' kunit_py "$cache/stock" "$@" \
 		--build_dir "$cache/build-stock-$config" --make_options "CC=ccache gcc"
+}
+
+# build_uml TREE CONFIG KUNITCONFIG BASE: the User-Mode Linux BASE.uml; what was printed is in
+# BASE.build.
+build_uml() {
+	local tree=$1 config=$2 kunitconfig=(--kunitconfig "$3") base=$4
+	lock "$tree"
+	tree "$tree"
+	{
+		kunit_py "$tree" "$config" config "${kunitconfig[@]}" &&
+			kunit_py "$tree" "$config" build "${kunitconfig[@]}" --jobs "$jobs"
+	} >"$base.build" 2>&1 || {
+		tail -n 60 "$base.build"
+		return 1
+	}
+	cp "$cache/build-$tree-$config/linux" "$base.uml"
+	unlock
 }
 
 tree_content() {
