@@ -21,7 +21,7 @@ fetch() {
 	[ -n "$tarball" ] || return 1
 	version=$(basename "$tarball" .tar.xz)
 	version=${version##*-}
-	new=$(mktemp -d "$cache/new.XXXXXX")
+	new=$(mktemp -d -p "$cache")
 	xz -dc "$tarball" | tar -xC "$new" --strip-components=1 --wildcards \
 		'*/drivers/iommu/generic_pt/*' '*/drivers/iommu/iommu-pages.h' \
 		'*/include/linux/generic_pt/*'

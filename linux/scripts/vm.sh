@@ -46,7 +46,7 @@ always+=' vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interr
 boot() {
 	local kernel=$2 status=0 base=$out/$1 disk
 	[ -z "${icount:-}" ] || qemu+=(-icount shift=0)
-	disk=$(mktemp -p "$out" disk.XXXXXX)
+	disk=$(mktemp -p "$out")
 	truncate -s 1G "$disk"
 	rm -f "$base.console" "$base.jsonl"
 	cut -d ' ' -f 1 /proc/loadavg >"$base.load"
