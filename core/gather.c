@@ -19,10 +19,7 @@
 
 void ebb_recent_forget(struct ebb_gather *g)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		g->recent[i] = 0;
-		g->recent_slot[i] = &g->recent[i];
-	}
+	g->recent[0] = g->recent[1] = EBB_TABLE_NO_NUMBER;
 }
 
 void ebb_gather_init(struct ebb_gather *g, struct ebb_domain *d)
@@ -191,19 +188,26 @@ static int reclaim_full(struct ebb_gather *g)
 /* Step 6: a table that has lost leaves is a candidate. */
 static int list(struct ebb_gather *g, uint64_t cand)
 {
-	unsigned i = ebb_recent(cand, ebb_cand_level(cand));
+	uint64_t number = ebb_table_number(cand, ebb_cand_level(cand));
 
-	g->recent_slot[i] = ebb_slot_add_wait(g, cand);
-	g->recent[i] = cand;
+	g->recent_slot[number & 1] = ebb_slot_add_wait(g, cand);
+	g->recent[number & 1] = number;
 	if (ebb_unlikely(g->nslots >= g->domain->batch && g->domain->batch))
 		return reclaim_full(g);
 	return 0;
 }
 
-/* Not 0: it is not listed any more. */
-EBB_INLINE uint64_t recent_gone(const struct ebb_gather *g, unsigned i)
+/* The recent candidate if it is not listed any more, or 0. */
+static uint64_t recent_gone(const struct ebb_gather *g, unsigned i)
 {
-	return __atomic_load_n(g->recent_slot[i], __ATOMIC_RELAXED) ^ g->recent[i];
+	uint64_t number = g->recent[i], cand;
+	unsigned level = (unsigned)(number >> EBB_TABLE_LEVEL_SHIFT);
+
+	if (number == EBB_TABLE_NO_NUMBER)
+		return 0;
+	/* the level is shifted out */
+	cand = ebb_cand(number << ebb_table_span_lg2(level), level);
+	return __atomic_load_n(g->recent_slot[i], __ATOMIC_RELAXED) != cand ? cand : 0;
 }
 
 /* After the fence; what is still listed is looked at later. */
@@ -214,8 +218,14 @@ EBB_NOINLINE int list_touched(struct ebb_gather *g)
 	int freed = 0;
 
 	g->ntouched = 0;
+	/*
+	 * Acquire, and the fence: a slot that is emptied before `taken` was set is seen to be
+	 * empty; one that is emptied later has it set again. Pairs with take_slots() in reclaim.c.
+	 */
+	__atomic_exchange_n(&g->taken, 0, __ATOMIC_ACQ_REL);
+	ebb_full_fence();
 	for (unsigned i = 0; i < 2; i++)
-		again[i] = recent_gone(g, i) ? g->recent[i] : 0;
+		again[i] = recent_gone(g, i);
 	/* Listing may reclaim, and then none is recent any more. */
 	for (unsigned i = 0; i < 2; i++)
 		if (again[i])
@@ -245,10 +255,12 @@ int ebb_sync(struct ebb_gather *g)
 
 	if (g->nspans)
 		flush(g);
-	if (ebb_unlikely(g->ntouched | recent_gone(g, 0) | recent_gone(g, 1)))
-		freed = list_touched(g);
-	if (ebb_unlikely(!g->domain->batch))
-		freed += reclaim_now(g);
+	if (g->domain->policy == EBB_DEFERRED) {
+		if (ebb_unlikely(g->ntouched | __atomic_load_n(&g->taken, __ATOMIC_RELAXED)))
+			freed = list_touched(g);
+		if (ebb_unlikely(!g->domain->batch))
+			freed += reclaim_now(g);
+	}
 	/*
 	 * A batch may wait for the grace period of the next; what unmaps of whole spans add may
 	 * not.

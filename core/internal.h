@@ -42,16 +42,6 @@ struct ebb_table {
 	 (d)->policy == EBB_NONE     ? fn(&ebb_vtdss, EBB_NONE, __VA_ARGS__) :     \
 				       fn(&ebb_vtdss, EBB_RWLOCK, __VA_ARGS__))
 
-/*
- * The same for the hot path, where each combination is a function of its own, fn_deferred() and so
- * on: inlined side by side in one function they would share its registers, and save them all. They
- * need ebb_hot_ready() to be true.
- */
-#define EBB_DISPATCH(d, fn, ...)                                    \
-	((d)->policy == EBB_DEFERRED ? fn##_deferred(__VA_ARGS__) : \
-	 (d)->policy == EBB_NONE     ? fn##_none(__VA_ARGS__) :     \
-				       fn##_rwlock(__VA_ARGS__))
-
 /* ---- spans and indices ---- */
 
 EBB_INLINE unsigned ebb_entry_span_lg2(unsigned level)
@@ -226,7 +216,7 @@ EBB_INLINE uint64_t *ebb_walk_to(const struct ebb_format *f, const struct ebb_do
 	for (unsigned l = ebb_top(d); l > level + 1; l--) {
 		uint64_t e = ebb_load(&t->entry[ebb_index(iova, l)]);
 
-		if (!ebb_is_table(f, e, l))
+		if (ebb_unlikely(!ebb_is_plain(f, e)) && !ebb_is_table(f, e, l))
 			return NULL;
 		t = ebb_child(f, e);
 	}
@@ -306,9 +296,25 @@ EBB_INLINE void ebb_rw_read_unlock(struct ebb_domain *d)
  * is done, so that the hot path need not make room for that call.
  */
 #ifndef EBB_HOT_READY
-#define ebb_hot_ready()		  true
-#define ebb_hot_read_lock_ready() ebb_hot_read_lock()
+#define ebb_hot_ready()		    true
+#define ebb_hot_read_lock_ready()   ebb_hot_read_lock()
+#define ebb_hot_read_unlock_ready() ebb_hot_read_unlock()
 #endif
+
+/*
+ * A platform may say that the thread counts as inside a section until it next ends one. Then a page
+ * needs none of its own.
+ */
+#ifndef EBB_HOT_INSIDE
+#define ebb_hot_inside() false
+#endif
+
+/* How the path of a single page has its section; a function of its own for each. */
+enum ebb_page_section {
+	EBB_PAGE_NONE, /* policy none, or the thread is inside one */
+	EBB_PAGE_RWLOCK,
+	EBB_PAGE_READY, /* deferred, where ebb_hot_ready() has said yes */
+};
 
 /*
  * The section of map and unmap. Policy none needs none: nobody else frees a table on the way to a
@@ -322,20 +328,27 @@ EBB_INLINE void ebb_section_enter(enum ebb_policy policy, struct ebb_domain *d)
 		ebb_rw_read_lock(d);
 }
 
-/* The same where ebb_hot_ready() has said yes. */
-EBB_INLINE void ebb_section_enter_ready(enum ebb_policy policy, struct ebb_domain *d)
-{
-	if (policy == EBB_DEFERRED)
-		ebb_hot_read_lock_ready();
-	else
-		ebb_section_enter(policy, d);
-}
-
 EBB_INLINE void ebb_section_leave(enum ebb_policy policy, struct ebb_domain *d)
 {
 	if (policy == EBB_DEFERRED)
 		ebb_hot_read_unlock();
 	else if (policy == EBB_RWLOCK)
+		ebb_rw_read_unlock(d);
+}
+
+EBB_INLINE void ebb_page_enter(enum ebb_page_section section, struct ebb_domain *d)
+{
+	if (section == EBB_PAGE_READY)
+		ebb_hot_read_lock_ready();
+	else if (section == EBB_PAGE_RWLOCK)
+		ebb_rw_read_lock(d);
+}
+
+EBB_INLINE void ebb_page_leave(enum ebb_page_section section, struct ebb_domain *d)
+{
+	if (section == EBB_PAGE_READY)
+		ebb_hot_read_unlock_ready();
+	else if (section == EBB_PAGE_RWLOCK)
 		ebb_rw_read_unlock(d);
 }
 
@@ -381,10 +394,13 @@ EBB_INLINE unsigned ebb_cand_level(uint64_t cand)
 	return (cand & (EBB_TABLE_SIZE - 1)) - 1;
 }
 
-/* Which of a gather's recent ones it may be. */
-EBB_INLINE unsigned ebb_recent(uint64_t cand, unsigned level)
+/* The number of a table among those of its level, with the level in the bits above. */
+#define EBB_TABLE_LEVEL_SHIFT 60
+#define EBB_TABLE_NO_NUMBER   (~0ull)
+
+EBB_INLINE uint64_t ebb_table_number(uint64_t iova, unsigned level)
 {
-	return (cand >> ebb_table_span_lg2(level)) & 1;
+	return iova >> ebb_table_span_lg2(level) | (uint64_t)level << EBB_TABLE_LEVEL_SHIFT;
 }
 
 /* ---- gather.c ---- */

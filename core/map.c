@@ -583,14 +583,15 @@ EBB_NOINLINE int map_unusual_rwlock(struct ebb_gather *g, uint64_t iova, uint64_
  * plain entries lead, and nothing is in the way. Anything else is for `unusual`, a call at the very
  * end, so that this needs no more registers than a call leaves free.
  */
-EBB_INLINE int map_page(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
-			uint64_t iova, uint64_t pa, unsigned prot,
+EBB_INLINE int map_page(const struct ebb_format *f, enum ebb_policy policy,
+			enum ebb_page_section section, struct ebb_gather *g, uint64_t iova,
+			uint64_t pa, unsigned prot,
 			int (*unusual)(struct ebb_gather *, uint64_t, uint64_t, unsigned))
 {
 	struct ebb_table *t;
 	uint64_t e, *slot;
 
-	ebb_section_enter_ready(policy, g->domain);
+	ebb_page_enter(section, g->domain);
 	if (ebb_unlikely(!ebb_walk_plain(f, g->domain, iova, &t, &e) ||
 			 (policy == EBB_DEFERRED && hint_misses(f, e, ebb_index(iova, 0), 1))))
 		return unusual(g, iova, pa, prot);
@@ -600,23 +601,32 @@ EBB_INLINE int map_page(const struct ebb_format *f, enum ebb_policy policy, stru
 	ebb_store(slot, f->leaf(pa, 0, prot & (EBB_READ | EBB_WRITE))); /* step 3 */
 	if (policy == EBB_RWLOCK)
 		__atomic_fetch_add(&ebb_hot_desc(t)->count, 1, __ATOMIC_RELAXED);
-	ebb_section_leave(policy, g->domain);
+	ebb_page_leave(section, g->domain);
 	return EBB_OK;
 }
 
-EBB_NOINLINE int map_page_deferred(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
+/* Inlined side by side in one function these would share its registers, and save them all. */
+EBB_NOINLINE int map_page_inside(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
 {
-	return map_page(&ebb_vtdss, EBB_DEFERRED, g, iova, pa, prot, map_unusual_deferred);
+	return map_page(&ebb_vtdss, EBB_DEFERRED, EBB_PAGE_NONE, g, iova, pa, prot,
+			map_unusual_deferred);
+}
+
+EBB_NOINLINE int map_page_ready(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
+{
+	return map_page(&ebb_vtdss, EBB_DEFERRED, EBB_PAGE_READY, g, iova, pa, prot,
+			map_unusual_deferred);
 }
 
 EBB_NOINLINE int map_page_none(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
 {
-	return map_page(&ebb_vtdss, EBB_NONE, g, iova, pa, prot, map_unusual_none);
+	return map_page(&ebb_vtdss, EBB_NONE, EBB_PAGE_NONE, g, iova, pa, prot, map_unusual_none);
 }
 
 EBB_NOINLINE int map_page_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
 {
-	return map_page(&ebb_vtdss, EBB_RWLOCK, g, iova, pa, prot, map_unusual_rwlock);
+	return map_page(&ebb_vtdss, EBB_RWLOCK, EBB_PAGE_RWLOCK, g, iova, pa, prot,
+			map_unusual_rwlock);
 }
 
 int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsigned prot)
@@ -626,8 +636,18 @@ int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsign
 	if (ebb_likely(len == EBB_TABLE_SIZE && !((iova.v | pa.v) & (EBB_TABLE_SIZE - 1)) &&
 		       iova.v <= d->iova_last && !(pa.v & d->pa_wide) &&
 		       prot - 1 < (EBB_READ | EBB_WRITE) &&
-		       !(d->flags & (EBB_CACHING_MODE | EBB_NONSNOOPING)) &&
-		       (d->policy != EBB_DEFERRED || ebb_hot_ready())))
-		return EBB_DISPATCH(d, map_page, g, iova.v, pa.v, prot);
+		       !(d->flags & (EBB_CACHING_MODE | EBB_NONSNOOPING)))) {
+		switch (d->policy) {
+		case EBB_NONE:
+			return map_page_none(g, iova.v, pa.v, prot);
+		case EBB_RWLOCK:
+			return map_page_rwlock(g, iova.v, pa.v, prot);
+		default:
+			if (ebb_hot_inside())
+				return map_page_inside(g, iova.v, pa.v, prot);
+			if (ebb_hot_ready())
+				return map_page_ready(g, iova.v, pa.v, prot);
+		}
+	}
 	return map_checked(g, iova.v, pa.v, len, prot);
 }

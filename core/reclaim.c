@@ -131,12 +131,18 @@ static void owner_give(struct ebb_domain *d, unsigned o)
 
 /*
  * Sorts the batch, so that neighbouring spans are invalidated as one and walks go the same ways.
- * Shell's method: it costs little where the slots came in order, and not much where they did not.
+ * Neighbours come out of the slots nearly in order. Where much is out of order there are few of
+ * them, and sorting would cost more than it saves. Shell's method.
  */
 static void work_sort(struct ebb_work *w, unsigned n)
 {
 	static const unsigned char gaps[] = { 13, 4, 1 };
+	unsigned descents = 0;
 
+	for (unsigned i = 1; i < n; i++)
+		descents += w[i].cand < w[i - 1].cand;
+	if (!descents || 4 * descents > n)
+		return;
 	for (unsigned k = 0; k < sizeof(gaps); k++) {
 		unsigned gap = gaps[k];
 
@@ -160,7 +166,7 @@ static unsigned batch_size(const struct ebb_domain *d)
 static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsigned n,
 			   unsigned *left)
 {
-	unsigned start = 0;
+	unsigned start = 0, before = n;
 
 	/* From a gap on, so that a run of neighbours that wraps around comes in order. */
 	while (start < EBB_GATHER_SLOTS && __atomic_load_n(&from->slots[start], __ATOMIC_RELAXED))
@@ -184,6 +190,12 @@ static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsign
 		if (cand)
 			g->work[n++].cand = cand;
 	}
+	/*
+	 * For sync (gather.c), before we scan. Release: the slots that we emptied; those whom we
+	 * follow did it under the same lock, or are the owner.
+	 */
+	if (n > before)
+		__atomic_store_n(&from->taken, 1, __ATOMIC_RELEASE);
 	return n;
 }
 

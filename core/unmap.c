@@ -43,11 +43,12 @@ struct clear {
 /* Step 5: remembers that a table lost entries, unless sync looks for it anyway. */
 EBB_INLINE void touch(struct ebb_gather *g, uint64_t iova, unsigned level)
 {
-	uint64_t cand = ebb_cand(ebb_table_first(iova, level), level);
+	uint64_t number = ebb_table_number(iova, level), cand;
 
-	if (ebb_likely(cand == g->recent[ebb_recent(cand, level)]) ||
+	if (ebb_likely(g->recent[number & 1] == number) ||
 	    (level > 0 && level == ebb_top(g->domain)))
 		return;
+	cand = ebb_cand(ebb_table_first(iova, level), level);
 	if (!g->ntouched || g->touched[g->ntouched - 1] != cand)
 		g->touched[g->ntouched++] = cand;
 }
@@ -579,13 +580,14 @@ EBB_NOINLINE int unmap_unusual(struct ebb_gather *g, uint64_t iova, uint64_t *un
 /*
  * The common case by itself: one page of the smallest size, to which plain entries lead.
  */
-EBB_INLINE int unmap_page(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
-			  uint64_t iova, uint64_t *unmapped)
+EBB_INLINE int unmap_page(const struct ebb_format *f, enum ebb_policy policy,
+			  enum ebb_page_section section, struct ebb_gather *g, uint64_t iova,
+			  uint64_t *unmapped)
 {
 	struct ebb_table *t;
 	uint64_t *slot, e;
 
-	ebb_section_enter_ready(policy, g->domain);
+	ebb_page_enter(section, g->domain);
 	if (ebb_unlikely(!ebb_walk_plain(f, g->domain, iova, &t, &e)))
 		return unmap_unusual(g, iova, unmapped);
 	slot = &t->entry[ebb_index(iova, 0)];
@@ -601,35 +603,51 @@ EBB_INLINE int unmap_page(const struct ebb_format *f, enum ebb_policy policy, st
 	if (ebb_unlikely(g->nspans))
 		return page_joins(g, iova);
 	ebb_gather_span_first(g, iova, iova + EBB_TABLE_SIZE - 1, EBB_LEAF);
-	ebb_section_leave(policy, g->domain);
+	ebb_page_leave(section, g->domain);
 	return EBB_OK;
 }
 
-EBB_NOINLINE int unmap_page_deferred(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
+EBB_NOINLINE int unmap_page_inside(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
 {
-	return unmap_page(&ebb_vtdss, EBB_DEFERRED, g, iova, unmapped);
+	return unmap_page(&ebb_vtdss, EBB_DEFERRED, EBB_PAGE_NONE, g, iova, unmapped);
+}
+
+EBB_NOINLINE int unmap_page_ready(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
+{
+	return unmap_page(&ebb_vtdss, EBB_DEFERRED, EBB_PAGE_READY, g, iova, unmapped);
 }
 
 EBB_NOINLINE int unmap_page_none(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
 {
-	return unmap_page(&ebb_vtdss, EBB_NONE, g, iova, unmapped);
+	return unmap_page(&ebb_vtdss, EBB_NONE, EBB_PAGE_NONE, g, iova, unmapped);
 }
 
 EBB_NOINLINE int unmap_page_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
 {
-	return unmap_page(&ebb_vtdss, EBB_RWLOCK, g, iova, unmapped);
+	return unmap_page(&ebb_vtdss, EBB_RWLOCK, EBB_PAGE_RWLOCK, g, iova, unmapped);
 }
 
 int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmapped)
 {
+	const struct ebb_domain *d = g->domain;
+
 	_Static_assert(EBB_GATHER_SPANS == EBB_GATHER_TOUCHED, "one test for the room in both");
 
 	if (ebb_likely(len == EBB_TABLE_SIZE && !(iova.v & (EBB_TABLE_SIZE - 1)) &&
-		       iova.v <= g->domain->iova_last &&
-		       g->nspans + g->ntouched + 2 <= EBB_GATHER_SPANS &&
-		       !(g->domain->flags & EBB_NONSNOOPING) &&
-		       (g->domain->policy != EBB_DEFERRED || ebb_hot_ready())))
-		return EBB_DISPATCH(g->domain, unmap_page, g, iova.v, unmapped);
+		       iova.v <= d->iova_last && g->nspans + g->ntouched + 2 <= EBB_GATHER_SPANS &&
+		       !(d->flags & EBB_NONSNOOPING))) {
+		switch (d->policy) {
+		case EBB_NONE:
+			return unmap_page_none(g, iova.v, unmapped);
+		case EBB_RWLOCK:
+			return unmap_page_rwlock(g, iova.v, unmapped);
+		default:
+			if (ebb_hot_inside())
+				return unmap_page_inside(g, iova.v, unmapped);
+			if (ebb_hot_ready())
+				return unmap_page_ready(g, iova.v, unmapped);
+		}
+	}
 	return unmap_checked(g, iova.v, len, unmapped);
 }
 

@@ -275,9 +275,10 @@ struct ebb_gather {
 	struct ebb_table *pending;
 	unsigned nspare, npending, nwide, nslots;
 	unsigned nspans, ntouched;
+	uint32_t taken; /* candidates were taken out of `slots` since sync last looked for it */
 	/*
-	 * The candidates listed last, of tables with even and with odd numbers: they are touched
-	 * again most often. Where they stand; at themselves if there is none.
+	 * The candidates listed last, by the numbers of their tables, of even and of odd ones: they
+	 * are touched again most often. Where they stand.
 	 */
 	uint64_t recent[2], *recent_slot[2];
 	bool few_empty; /* of the last batch, few were */

@@ -80,6 +80,7 @@ struct bench_cell {
 	unsigned nengines;
 	unsigned threads, pairs, rounds;
 	bool realtime; /* the threads ask for a real-time priority */
+	bool offline; /* the threads are as ebb_hosted_register_thread() leaves them, not online */
 	struct bench_pages *pages;
 };
 

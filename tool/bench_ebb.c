@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GATHER_SIZE ((sizeof(struct ebb_gather) + 63) / 64 * 64)
+/*
+ * A page to each: where in a page its fields lie decides with which entries of tables their
+ * addresses collide (in the low 12 bits, by which loads are held to depend on stores), 3 ns a pair.
+ */
+#define GATHER_SIZE 4096
 
 static enum ebb_policy policy_of(const struct bench_engine *engine)
 {
@@ -45,7 +49,7 @@ static void domain_close(void *domain)
 
 static void *caller_open(void *domain)
 {
-	struct ebb_gather *gather = aligned_alloc(64, GATHER_SIZE);
+	struct ebb_gather *gather = aligned_alloc(GATHER_SIZE, GATHER_SIZE);
 
 	if (gather != NULL)
 		ebb_gather_init(gather, domain);

@@ -46,6 +46,16 @@ struct worker {
 
 /* ---- in step --------------------------------------------------------------------------------- */
 
+/* How this thread's read sections are to be. */
+static void sections(const struct crew *crew)
+{
+	if (crew->cell->offline)
+		ebb_hosted_register_thread();
+	else
+		ebb_hosted_online();
+}
+
+/* Not online meanwhile: one that has yet to come may wait for a grace period. */
 static void meet(struct crew *crew)
 {
 	unsigned passed = atomic_load(&crew->passed), spins = 0;
@@ -55,12 +65,14 @@ static void meet(struct crew *crew)
 		atomic_fetch_add(&crew->passed, 1);
 		return;
 	}
+	ebb_hosted_offline();
 	while (atomic_load(&crew->passed) == passed) {
 		if (++spins < SPINS)
 			caa_cpu_relax();
 		else
 			sched_yield();
 	}
+	sections(crew);
 }
 
 /*
@@ -236,10 +248,12 @@ static void *worker_main(void *arg)
 	if (crew->cell->realtime)
 		sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 });
 	bench_pages_thread(worker->number);
-	ebb_hosted_register_thread();
+	sections(crew);
 	worker->counter = bench_counter_open();
+	ebb_hosted_offline();
 	while (atomic_load(&crew->go) == 0)
 		sched_yield();
+	sections(crew);
 	for (unsigned round = 0; round <= crew->cell->rounds && atomic_load(&crew->go) > 0;
 	     round++) {
 		for (unsigned e = 0; e < crew->cell->nengines; e++) {

@@ -55,4 +55,17 @@ void ebb_hosted_stats(struct ebb_hosted *h, struct ebb_hosted_stats *out);
  */
 void ebb_hosted_register_thread(void);
 
+/*
+ * For threads that call into the core again and again, as those of a driver that polls. While a
+ * thread is online, its read sections store nothing, and a grace period waits for it to end its
+ * next call instead of interrupting it. In return it must go offline before it blocks, waits for
+ * another thread, or does something else for long: until then nothing empty is freed, and who waits
+ * for a grace period hangs. Between calls of the core only; a thread that ends goes offline by
+ * itself. Calls are allowed offline, too: they register the thread again.
+ *
+ * Cost: two fences each, and the first time a lock. liburcu's QSBR flavour.
+ */
+void ebb_hosted_online(void);
+void ebb_hosted_offline(void);
+
 #endif

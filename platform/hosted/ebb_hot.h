@@ -39,6 +39,7 @@
 #include <urcu/urcu-memb.h>
 #define EBB_RCU(name) urcu_memb_##name
 #endif
+#include <urcu/urcu-qsbr.h>
 
 /*
  * ThreadSanitizer sees neither membarrier nor what liburcu does in inline assembly. These two say
@@ -68,7 +69,17 @@ extern char ebb_hosted_tsan_ended, ebb_hosted_tsan_began;
  */
 #define EBB_HOSTED_PA_OFFSET 0x40000000ull
 
+/*
+ * A thread is in one of liburcu's two flavours, or in none. One that is registered stores at both
+ * ends of a section that it is inside. One that is online (QSBR) is taken to be inside all the time
+ * but when it reports that it is not, which it does at the end of a section if somebody waits.
+ */
 extern __thread bool ebb_hosted_registered;
+
+static inline bool ebb_hosted_is_online(void)
+{
+	return urcu_qsbr_read_ongoing();
+}
 
 #define EBB_HOT_READY
 static inline bool ebb_hot_ready(void)
@@ -82,17 +93,40 @@ static inline void ebb_hot_read_lock_ready(void)
 	EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_began);
 }
 
+static inline void ebb_hot_read_unlock_ready(void)
+{
+	EBB_TSAN_RELEASE(&ebb_hosted_tsan_ended);
+	EBB_RCU(read_unlock)();
+}
+
+#ifndef EBB_TSAN /* must be told of every section */
+#define EBB_HOT_INSIDE
+/* Online, and nobody waits for a report. */
+static inline bool ebb_hot_inside(void)
+{
+	return CMM_LOAD_SHARED(urcu_qsbr_gp.ctr) == URCU_TLS(urcu_qsbr_reader).ctr;
+}
+#endif
+
 static inline void ebb_hot_read_lock(void)
 {
-	if (__builtin_expect(!ebb_hot_ready(), 0))
+	if (ebb_hosted_is_online()) {
+		EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_began);
+		return;
+	}
+	if (__builtin_expect(!ebb_hosted_registered, 0))
 		ebb_hosted_register_thread();
 	ebb_hot_read_lock_ready();
 }
 
 static inline void ebb_hot_read_unlock(void)
 {
+	if (ebb_hosted_registered) {
+		ebb_hot_read_unlock_ready();
+		return;
+	}
 	EBB_TSAN_RELEASE(&ebb_hosted_tsan_ended);
-	EBB_RCU(read_unlock)();
+	urcu_qsbr_quiescent_state();
 }
 
 static inline ebb_pa ebb_hot_pa(const struct ebb_table *t)
@@ -112,9 +146,14 @@ static inline struct ebb_desc *ebb_hot_desc(const struct ebb_table *t)
 	return (struct ebb_desc *)base + (((uintptr_t)t - base) / EBB_TABLE_SIZE);
 }
 
-/* A caller waits for another; `spins` says how often it has already asked. */
+/*
+ * A caller waits for another; `spins` says how often it has already asked. That one may wait for a
+ * grace period, and so for a report.
+ */
 static inline void ebb_hot_pause(unsigned spins)
 {
+	if (ebb_hosted_is_online())
+		urcu_qsbr_quiescent_state();
 	if (spins < 64)
 		caa_cpu_relax();
 	else

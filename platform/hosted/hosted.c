@@ -43,14 +43,25 @@ static uint64_t ebb_hosted_tsan_fence;
 
 __thread bool ebb_hosted_registered;
 
+static __thread bool reports; /* it is registered as a thread that is online at times */
+
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+
+static void unregister(void)
+{
+	if (ebb_hosted_registered)
+		EBB_RCU(unregister_thread)();
+	ebb_hosted_registered = false;
+}
 
 static void thread_gone(void *unused)
 {
 	(void)unused;
-	EBB_RCU(unregister_thread)();
-	ebb_hosted_registered = false;
+	unregister();
+	if (reports)
+		urcu_qsbr_unregister_thread();
+	reports = false;
 }
 
 static void thread_key_make(void)
@@ -63,15 +74,41 @@ static void thread_key_make(void)
 		abort();
 }
 
-void ebb_hosted_register_thread(void)
+static void thread_known(void)
 {
-	if (ebb_hosted_registered)
-		return;
 	pthread_once(&thread_once, thread_key_make);
 	if (pthread_setspecific(thread_key, &thread_key))
 		abort();
+}
+
+void ebb_hosted_register_thread(void)
+{
+	if (ebb_hosted_registered || ebb_hosted_is_online())
+		return;
+	thread_known();
 	EBB_RCU(register_thread)();
 	ebb_hosted_registered = true;
+}
+
+void ebb_hosted_online(void)
+{
+	if (ebb_hosted_is_online())
+		return;
+	/* While one thread is registered, each grace period interrupts all. */
+	unregister();
+	if (!reports) {
+		thread_known();
+		urcu_qsbr_register_thread(); /* and is online */
+		reports = true;
+	} else {
+		urcu_qsbr_thread_online();
+	}
+}
+
+void ebb_hosted_offline(void)
+{
+	if (ebb_hosted_is_online())
+		urcu_qsbr_thread_offline();
 }
 
 /* ---- the arena ---- */
@@ -242,9 +279,17 @@ static void hosted_free_tables(void *ctx, struct ebb_table *list)
 
 static void hosted_grace_wait(void *ctx)
 {
+	bool online = ebb_hosted_is_online();
+
 	(void)ctx;
 	EBB_TSAN_RELEASE(&ebb_hosted_tsan_began);
+	/* Others need not wait for one that waits. */
+	if (online)
+		ebb_hosted_offline();
 	EBB_RCU(synchronize_rcu)();
+	urcu_qsbr_synchronize_rcu();
+	if (online)
+		ebb_hosted_online();
 	EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_ended);
 }
 

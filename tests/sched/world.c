@@ -96,10 +96,7 @@ void world_forget(struct world *w)
 {
 	struct ebb_gather *g = &w->gathers[SCHED_CALLERS];
 
-	for (unsigned i = 0; i < 2; i++) {
-		g->recent[i] = 0;
-		g->recent_slot[i] = &g->recent[i];
-	}
+	g->recent[0] = g->recent[1] = ~0ull;
 }
 
 static const char *root_alone(struct world *w)
