@@ -210,14 +210,12 @@ static uint64_t recent_gone(const struct ebb_gather *g, unsigned i)
 	return __atomic_load_n(g->recent_slot[i], __ATOMIC_RELAXED) != cand ? cand : 0;
 }
 
-/* After the fence; what is still listed is looked at later. */
-EBB_NOINLINE int list_touched(struct ebb_gather *g)
+/* Lists the recent candidates anew that were taken. */
+EBB_NOINLINE int list_recent(struct ebb_gather *g)
 {
 	uint64_t again[2];
-	unsigned n = g->ntouched;
 	int freed = 0;
 
-	g->ntouched = 0;
 	/*
 	 * Acquire, and the fence: a slot that is emptied before `taken` was set is seen to be
 	 * empty; one that is emptied later has it set again. Pairs with take_slots() in reclaim.c.
@@ -230,6 +228,18 @@ EBB_NOINLINE int list_touched(struct ebb_gather *g)
 	for (unsigned i = 0; i < 2; i++)
 		if (again[i])
 			freed += list(g, again[i]);
+	return freed;
+}
+
+/* After the fence; what is still listed is looked at later. */
+EBB_NOINLINE int list_touched(struct ebb_gather *g)
+{
+	unsigned n = g->ntouched;
+	int freed = 0;
+
+	g->ntouched = 0;
+	if (__atomic_load_n(&g->taken, __ATOMIC_RELAXED))
+		freed = list_recent(g);
 	for (unsigned i = 0; i < n; i++)
 		freed += list(g, g->touched[i]);
 	return freed;

@@ -185,6 +185,26 @@ EBB_INLINE bool ebb_line_is_zero(const uint64_t *line)
 #endif
 }
 
+/* The leaves e, e + step, ... of a line, or its clearing (0, 0): the stores of steps 3 and 5. */
+EBB_INLINE void ebb_line_store(uint64_t *line, uint64_t e, uint64_t step)
+{
+#ifdef EBB_HOT_LINE_STORE
+	ebb_hot_line_store(line, e, step);
+#else
+	EBB_UNROLL
+	for (unsigned i = 0; i < EBB_LINE_ENTRIES; i++, e += step)
+		ebb_store(&line[i], e);
+#endif
+}
+
+/* How many of n entries from `slot` on come before the first line that begins among them. */
+EBB_INLINE unsigned ebb_line_head(const uint64_t *slot, unsigned n)
+{
+	unsigned head = -((uintptr_t)slot / sizeof(*slot)) % EBB_LINE_ENTRIES;
+
+	return head < n ? head : n;
+}
+
 /* An empty table is 512 zero words. */
 static inline bool ebb_table_is_zero(const struct ebb_table *t)
 {

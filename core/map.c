@@ -214,9 +214,9 @@ static EBB_COLD int run_blocked(const struct ebb_format *f, struct job *j, const
 /* How many of n slots are empty before the first that is not. */
 static unsigned empty_slots(const uint64_t *slot, unsigned n)
 {
-	unsigned head = -((uintptr_t)slot / sizeof(*slot)) % EBB_LINE_ENTRIES, i = 0;
+	unsigned head = ebb_line_head(slot, n), i = 0;
 
-	for (; i < n && i < head; i++)
+	for (; i < head; i++)
 		if (ebb_load(&slot[i]))
 			return i;
 	for (; n - i >= EBB_LINE_ENTRIES && ebb_line_is_zero(&slot[i]); i += EBB_LINE_ENTRIES)
@@ -239,15 +239,14 @@ EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy pol
 	uint64_t *slot = &t->entry[ebb_index(r->iova, level)];
 	uint64_t e = f->leaf(r->pa, level, prot);
 	uint64_t step = f->leaf(r->pa + ebb_entry_span(level), level, prot) - e;
-	unsigned empty = fresh ? n : empty_slots(slot, n), i = 0;
+	unsigned empty = fresh ? n : empty_slots(slot, n), head = ebb_line_head(slot, n), i = 0;
 
 	if (ebb_unlikely(empty < n))
 		return empty;
-	for (; n - i >= EBB_LINE_ENTRIES; i += EBB_LINE_ENTRIES) {
-		EBB_UNROLL
-		for (unsigned k = 0; k < EBB_LINE_ENTRIES; k++, e += step)
-			ebb_store(&slot[i + k], e); /* step 3 */
-	}
+	for (; i < head; i++, e += step)
+		ebb_store(&slot[i], e); /* step 3 */
+	for (; n - i >= EBB_LINE_ENTRIES; i += EBB_LINE_ENTRIES, e += EBB_LINE_ENTRIES * step)
+		ebb_line_store(&slot[i], e, step);
 	for (; i < n; i++, e += step)
 		ebb_store(&slot[i], e);
 	if (policy == EBB_RWLOCK)

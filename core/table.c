@@ -8,8 +8,7 @@
  *
  * A spare table is zero, written back where walks do not snoop, and known to nobody but its gather
  * or the pool. Tables that are not linked are strung together by their descriptors, never by their
- * contents, which a late reader may still walk. While a table is unlinked, its descriptor's count
- * says whether it must be cleared.
+ * contents, which a late reader may still walk.
  */
 #include "internal.h"
 
@@ -195,11 +194,6 @@ int ebb_tables_free(struct ebb_gather *g, struct ebb_table *list)
 			desc->next = back;
 			back = t;
 			continue;
-		}
-		if (desc->count) {
-			__builtin_memset(t, 0, EBB_TABLE_SIZE);
-			ebb_write_back(d, t->entry, EBB_TABLE_ENTRIES);
-			desc->count = 0;
 		}
 		if (g->nspare < EBB_SPARES_MAX)
 			ebb_spare_put(g, t);

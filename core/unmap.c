@@ -77,20 +77,36 @@ EBB_INLINE void entries_gone(enum ebb_policy policy, struct ebb_gather *g, struc
 	ebb_gather_span(g, first, last, kind);
 }
 
+/* How many of the entries of a line are leaves. */
+EBB_INLINE unsigned line_leaves(const struct ebb_format *f, const uint64_t *line, unsigned level)
+{
+	uint64_t all = ~0ull;
+	unsigned n = 0;
+
+	/* What all have in common makes a leaf: then each is one. */
+	EBB_UNROLL
+	for (unsigned i = 0; i < EBB_LINE_ENTRIES; i++)
+		all &= ebb_load(&line[i]);
+	if (ebb_likely(f->is_leaf(all, level)))
+		return EBB_LINE_ENTRIES;
+	for (unsigned i = 0; i < EBB_LINE_ENTRIES; i++)
+		n += f->is_leaf(ebb_load(&line[i]), level);
+	return n;
+}
+
 /* Step 5 for up to n entries from `slot` on, as long as they are leaves. Returns how many were. */
 EBB_INLINE unsigned clear_leaves(const struct ebb_format *f, uint64_t *slot, unsigned level,
 				 unsigned n)
 {
-	unsigned i = 0;
+	unsigned head = ebb_line_head(slot, n), i = 0;
 
-	for (; n - i >= EBB_LINE_ENTRIES; i += EBB_LINE_ENTRIES) {
-		EBB_UNROLL
-		for (unsigned k = 0; k < EBB_LINE_ENTRIES; k++) {
-			if (!f->is_leaf(ebb_load(&slot[i + k]), level))
-				return i + k;
-			ebb_store(&slot[i + k], 0);
-		}
-	}
+	for (; i < head && f->is_leaf(ebb_load(&slot[i]), level); i++)
+		ebb_store(&slot[i], 0);
+	if (i < head)
+		return i;
+	for (; n - i >= EBB_LINE_ENTRIES && line_leaves(f, &slot[i], level) == EBB_LINE_ENTRIES;
+	     i += EBB_LINE_ENTRIES)
+		ebb_line_store(&slot[i], 0, 0);
 	for (; i < n && f->is_leaf(ebb_load(&slot[i]), level); i++)
 		ebb_store(&slot[i], 0);
 	return i;
@@ -154,8 +170,8 @@ EBB_INLINE enum step clear_run(const struct ebb_format *f, enum ebb_policy polic
 }
 
 /*
- * Counts what the claimed table mapped, and says in its descriptor whether it must be cleared
- * before it is used again.
+ * Counts and clears what the claimed table mapped: step 5, as in a table that stays, since the
+ * device may still walk it. Its lines are in the cache now; when the table is freed they may not be.
  */
 static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_table *t,
 			unsigned level)
@@ -164,13 +180,17 @@ static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_
 	unsigned leaves = 0;
 
 	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i += EBB_LINE_ENTRIES) {
-		EBB_UNROLL
-		for (unsigned k = 0; k < EBB_LINE_ENTRIES; k++)
-			leaves += f->is_leaf(ebb_load(&t->entry[i + k]), level);
+		unsigned n = line_leaves(f, &t->entry[i], level);
+
+		if (n) {
+			ebb_line_store(&t->entry[i], 0, 0);
+			ebb_write_back(c->g->domain, &t->entry[i], EBB_LINE_ENTRIES);
+		}
+		leaves += n;
 	}
 	c->removed += leaves * ebb_entry_span(level);
 	ebb_table_unlinked(c->g, t, level);
-	desc->count = leaves;
+	desc->count = 0;
 	desc->next = c->g->unlinked;
 	c->g->unlinked = t;
 }
@@ -385,8 +405,10 @@ static void split_undo(const struct ebb_format *f, struct ebb_gather *g, struct 
 		if (ebb_is_table(f, t->entry[i], level))
 			split_undo(f, g, ebb_child(f, t->entry[i]), level - 1);
 	ebb_table_unlinked(g, t, level);
+	__builtin_memset(t, 0, sizeof(*t)); /* nobody else has seen it */
+	ebb_write_back(g->domain, t->entry, EBB_TABLE_ENTRIES);
 	desc->next = NULL;
-	desc->count = 1; /* to be cleared */
+	desc->count = 0;
 	ebb_tables_free(g, t);
 	ebb_count(&g->counters.freed, -1ull); /* it never was in the tree */
 }

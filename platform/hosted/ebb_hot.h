@@ -76,6 +76,8 @@ extern char ebb_hosted_tsan_ended, ebb_hosted_tsan_began;
  */
 extern __thread bool ebb_hosted_registered;
 
+void ebb_hosted_report(void); /* an online thread holds nothing now */
+
 static inline bool ebb_hosted_is_online(void)
 {
 	return urcu_qsbr_read_ongoing();
@@ -99,12 +101,21 @@ static inline void ebb_hot_read_unlock_ready(void)
 	EBB_RCU(read_unlock)();
 }
 
+/* Somebody waits for a report of this online thread. */
+static inline bool ebb_hosted_awaited(void)
+{
+#ifdef EBB_TSAN
+	return true; /* cannot be seen from outside of liburcu; an unneeded report does nothing */
+#else
+	return CMM_LOAD_SHARED(urcu_qsbr_gp.ctr) != URCU_TLS(urcu_qsbr_reader).ctr;
+#endif
+}
+
 #ifndef EBB_TSAN /* must be told of every section */
 #define EBB_HOT_INSIDE
-/* Online, and nobody waits for a report. */
 static inline bool ebb_hot_inside(void)
 {
-	return CMM_LOAD_SHARED(urcu_qsbr_gp.ctr) == URCU_TLS(urcu_qsbr_reader).ctr;
+	return !ebb_hosted_awaited(); /* nor is it offline then: its own counter is 0 */
 }
 #endif
 
@@ -126,7 +137,8 @@ static inline void ebb_hot_read_unlock(void)
 		return;
 	}
 	EBB_TSAN_RELEASE(&ebb_hosted_tsan_ended);
-	urcu_qsbr_quiescent_state();
+	if (__builtin_expect(ebb_hosted_awaited(), 0))
+		ebb_hosted_report();
 }
 
 static inline ebb_pa ebb_hot_pa(const struct ebb_table *t)
@@ -153,7 +165,7 @@ static inline struct ebb_desc *ebb_hot_desc(const struct ebb_table *t)
 static inline void ebb_hot_pause(unsigned spins)
 {
 	if (ebb_hosted_is_online())
-		urcu_qsbr_quiescent_state();
+		ebb_hosted_report();
 	if (spins < 64)
 		caa_cpu_relax();
 	else
@@ -174,6 +186,18 @@ static inline bool ebb_hot_line_is_zero(const uint64_t *line)
 	__m128i any = _mm_or_si128(_mm_or_si128(v[0], v[1]), _mm_or_si128(v[2], v[3]));
 
 	return _mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) == 0xffff;
+}
+
+#define EBB_HOT_LINE_STORE
+/* Stores e, e + step, ...; for stores, too, the words are each atomic and may come in any order. */
+static inline void ebb_hot_line_store(uint64_t *line, uint64_t e, uint64_t step)
+{
+	volatile __m128i *v = (volatile __m128i *)line;
+	__m128i two = _mm_set_epi64x((int64_t)(e + step), (int64_t)e);
+	__m128i next = _mm_set1_epi64x((int64_t)(2 * step));
+
+	for (unsigned i = 0; i < 4; i++, two = _mm_add_epi64(two, next))
+		v[i] = two;
 }
 #endif
 

@@ -45,23 +45,34 @@ __thread bool ebb_hosted_registered;
 
 static __thread bool reports; /* it is registered as a thread that is online at times */
 
+/*
+ * How many threads are in each flavour, so that a grace period need not ask the flavour that has
+ * none. Counted before a thread's first section and fenced, as the beginning of a grace period is:
+ * either it sees the thread, or the thread's section sees what came before it.
+ */
+static unsigned registered_threads, reporting_threads;
+
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 
 static void unregister(void)
 {
-	if (ebb_hosted_registered)
-		EBB_RCU(unregister_thread)();
+	if (!ebb_hosted_registered)
+		return;
+	EBB_RCU(unregister_thread)();
 	ebb_hosted_registered = false;
+	__atomic_fetch_sub(&registered_threads, 1, __ATOMIC_SEQ_CST);
 }
 
 static void thread_gone(void *unused)
 {
 	(void)unused;
 	unregister();
-	if (reports)
-		urcu_qsbr_unregister_thread();
+	if (!reports)
+		return;
+	urcu_qsbr_unregister_thread();
 	reports = false;
+	__atomic_fetch_sub(&reporting_threads, 1, __ATOMIC_SEQ_CST);
 }
 
 static void thread_key_make(void)
@@ -86,6 +97,7 @@ void ebb_hosted_register_thread(void)
 	if (ebb_hosted_registered || ebb_hosted_is_online())
 		return;
 	thread_known();
+	__atomic_fetch_add(&registered_threads, 1, __ATOMIC_SEQ_CST);
 	EBB_RCU(register_thread)();
 	ebb_hosted_registered = true;
 }
@@ -98,6 +110,7 @@ void ebb_hosted_online(void)
 	unregister();
 	if (!reports) {
 		thread_known();
+		__atomic_fetch_add(&reporting_threads, 1, __ATOMIC_SEQ_CST);
 		urcu_qsbr_register_thread(); /* and is online */
 		reports = true;
 	} else {
@@ -109,6 +122,11 @@ void ebb_hosted_offline(void)
 {
 	if (ebb_hosted_is_online())
 		urcu_qsbr_thread_offline();
+}
+
+void ebb_hosted_report(void)
+{
+	urcu_qsbr_quiescent_state();
 }
 
 /* ---- the arena ---- */
@@ -277,6 +295,22 @@ static void hosted_free_tables(void *ctx, struct ebb_table *list)
 
 /* ---- grace periods and invalidation ---- */
 
+static void full_fence(void)
+{
+#ifdef EBB_TSAN
+	/*
+	 * ThreadSanitizer knows no fences; a sequentially consistent read-modify-write is one for
+	 * the hardware.
+	 */
+	__atomic_fetch_add(&ebb_hosted_tsan_fence, 1, __ATOMIC_SEQ_CST);
+#elif defined(__x86_64__)
+	/* half the cost of mfence */
+	__asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc");
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 static void hosted_grace_wait(void *ctx)
 {
 	bool online = ebb_hosted_is_online();
@@ -286,8 +320,11 @@ static void hosted_grace_wait(void *ctx)
 	/* Others need not wait for one that waits. */
 	if (online)
 		ebb_hosted_offline();
-	EBB_RCU(synchronize_rcu)();
-	urcu_qsbr_synchronize_rcu();
+	full_fence();
+	if (__atomic_load_n(&registered_threads, __ATOMIC_SEQ_CST))
+		EBB_RCU(synchronize_rcu)();
+	if (__atomic_load_n(&reporting_threads, __ATOMIC_SEQ_CST))
+		urcu_qsbr_synchronize_rcu();
 	if (online)
 		ebb_hosted_online();
 	EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_ended);
@@ -302,18 +339,7 @@ static ebb_token hosted_invalidate(void *ctx, const struct ebb_span *spans, unsi
 	(void)ctx;
 	(void)spans;
 	(void)n;
-#ifdef EBB_TSAN
-	/*
-	 * ThreadSanitizer knows no fences; a sequentially consistent read-modify-write is one for
-	 * the hardware.
-	 */
-	__atomic_fetch_add(&ebb_hosted_tsan_fence, 1, __ATOMIC_SEQ_CST);
-#elif defined(__x86_64__)
-	/* half the cost of mfence */
-	__asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc");
-#else
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
+	full_fence();
 	return (ebb_token){ 1 };
 }
 
