@@ -40,6 +40,7 @@ static void domain_setup(struct ebb_domain *d, const struct ebb_format *f,
 	d->flags = c->flags;
 	d->batch = c->batch;
 	d->node = c->node;
+	d->held_slack = EBB_HELD_SLACK;
 	d->leaf_levels = c->leaf_levels ? c->leaf_levels : f->leaf_levels;
 	d->iova_last = ebb_entry_span(c->levels) - 1;
 	d->pa_mask = f->pa_bits;

@@ -60,6 +60,7 @@ void ebb_gather_fini(struct ebb_gather *g)
 	}
 	ebb_pending_free(g, false);
 	ebb_spares_shed(g, 0);
+	ebb_held_tell(g);
 
 	ebb_spin_lock(&d->gathers_lock);
 	for (link = &d->gathers; *link != g; link = &(*link)->next)
@@ -283,12 +284,17 @@ int ebb_sync(struct ebb_gather *g)
 void ebb_stats(struct ebb_domain *d, struct ebb_stats *out)
 {
 	struct ebb_counters sum;
+	int64_t held = 0, above, most = 0; /* as gathers have not told yet */
 
 	__builtin_memset(out, 0, sizeof(*out));
 	ebb_spin_lock(&d->gathers_lock);
 	sum = d->retired;
 	for (const struct ebb_gather *g = d->gathers; g; g = g->next) {
 		counters_add(&sum, &g->counters);
+		held += __atomic_load_n(&g->held, __ATOMIC_RELAXED);
+		above = __atomic_load_n(&g->held_most, __ATOMIC_RELAXED) -
+			__atomic_load_n(&g->held, __ATOMIC_RELAXED);
+		most = above > most ? above : most;
 		out->pooled += __atomic_load_n(&g->nspare, __ATOMIC_RELAXED);
 		for (unsigned i = 0; i < EBB_GATHER_SLOTS; i++)
 			out->candidates += __atomic_load_n(&g->slots[i], __ATOMIC_RELAXED) != 0;
@@ -297,10 +303,10 @@ void ebb_stats(struct ebb_domain *d, struct ebb_stats *out)
 
 	for (unsigned l = 0; l < EBB_LEVELS_MAX; l++)
 		out->live[l] = (uint64_t)sum.live[l];
-	out->held = __atomic_load_n(&d->held, __ATOMIC_RELAXED);
+	out->held = __atomic_load_n(&d->held, __ATOMIC_RELAXED) + (uint64_t)held;
 	out->held_peak = __atomic_load_n(&d->held_peak, __ATOMIC_RELAXED);
-	if (out->held_peak < out->held) /* its update follows that of held */
-		out->held_peak = out->held;
+	if (out->held_peak < out->held + (uint64_t)most)
+		out->held_peak = out->held + (uint64_t)most;
 	out->pooled += __atomic_load_n(&d->pooled, __ATOMIC_RELAXED);
 	out->frozen = sum.frozen;
 	out->dead = sum.dead;

@@ -21,6 +21,7 @@ struct ebb_table {
 #define EBB_INDEX_LG2	 9u
 #define EBB_SPARES_MAX	 (2 * EBB_BATCH_MAX) /* spare tables that a gather keeps */
 #define EBB_POOL_MAX	 256u /* spare tables that a domain keeps besides */
+#define EBB_HELD_SLACK	 16 /* of a domain: held_slack */
 
 #define EBB_INLINE   static inline __attribute__((always_inline))
 #define EBB_COLD     __attribute__((noinline, cold))
@@ -480,6 +481,13 @@ uint64_t *ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand);
 void ebb_recent_forget(struct ebb_gather *g);
 
 /* ---- table.c: the life of a table ---- */
+
+/*
+ * Counts what the domain holds: n tables more. In the gather, so that callers share no line; only
+ * now and then the domain is told.
+ */
+void ebb_held_add(struct ebb_gather *g, int n);
+void ebb_held_tell(struct ebb_gather *g);
 
 /*
  * Makes sure that the gather has `want` spare tables: EBB_OK, EBB_ERR_NO_MEMORY or

@@ -133,7 +133,7 @@ static bool install(const struct ebb_format *f, enum ebb_policy policy, struct j
 	ebb_table_linked(g, t, level - 1);
 	if (!ebb_cas(ep, e, new)) {
 		ebb_table_unlinked(g, t, level - 1);
-		__atomic_fetch_sub(&d->held, 1, __ATOMIC_RELAXED);
+		ebb_held_add(g, -1);
 		ebb_spare_put(g, t);
 		return false;
 	}

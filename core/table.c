@@ -158,17 +158,36 @@ int ebb_trim(struct ebb_gather *g)
 
 /* ---- linking and unlinking ---- */
 
-void ebb_table_linked(struct ebb_gather *g, struct ebb_table *t, unsigned level)
+void ebb_held_tell(struct ebb_gather *g)
 {
 	struct ebb_domain *d = g->domain;
-	uint64_t held = __atomic_add_fetch(&d->held, 1, __ATOMIC_RELAXED);
-	uint64_t peak = __atomic_load_n(&d->held_peak, __ATOMIC_RELAXED);
+	uint64_t most = (uint64_t)g->held_most,
+		 peak = __atomic_load_n(&d->held_peak, __ATOMIC_RELAXED);
 
-	ebb_hot_desc(t)->level = level + 1;
-	ebb_count(&g->counters.live[level], 1);
-	while (held > peak && !__atomic_compare_exchange_n(&d->held_peak, &peak, held, true,
+	most += __atomic_fetch_add(&d->held, (uint64_t)g->held, __ATOMIC_RELAXED);
+	while (most > peak && !__atomic_compare_exchange_n(&d->held_peak, &peak, most, true,
 							   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
+	__atomic_store_n(&g->held, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&g->held_most, 0, __ATOMIC_RELAXED);
+}
+
+void ebb_held_add(struct ebb_gather *g, int n)
+{
+	int64_t held = g->held + n;
+
+	__atomic_store_n(&g->held, held, __ATOMIC_RELAXED);
+	if (held > g->held_most)
+		__atomic_store_n(&g->held_most, held, __ATOMIC_RELAXED);
+	if (held >= g->domain->held_slack || held <= -g->domain->held_slack)
+		ebb_held_tell(g);
+}
+
+void ebb_table_linked(struct ebb_gather *g, struct ebb_table *t, unsigned level)
+{
+	ebb_hot_desc(t)->level = level + 1;
+	ebb_count(&g->counters.live[level], 1);
+	ebb_held_add(g, 1);
 }
 
 void ebb_table_unlinked(struct ebb_gather *g, struct ebb_table *t, unsigned level)
@@ -202,7 +221,7 @@ int ebb_tables_free(struct ebb_gather *g, struct ebb_table *list)
 	}
 	if (back)
 		d->platform.free_tables(d->platform.ctx, back);
-	__atomic_fetch_sub(&d->held, (uint64_t)n, __ATOMIC_RELAXED);
+	ebb_held_add(g, -n);
 	ebb_count(&g->counters.freed, (uint64_t)n);
 	return n;
 }

@@ -222,12 +222,14 @@ struct ebb_domain {
 	enum ebb_partial partial;
 	unsigned levels, batch;
 	int node;
+	int held_slack; /* tables that a gather may count before it tells the domain */
 
 	_Alignas(64) uint32_t rwlock; /* policy rwlock: the lock */
 	_Alignas(64) uint32_t owners; /* bit o: owner number o is taken */
 	struct ebb_table *pool; /* zeroed spare tables that no gather holds */
 	uint32_t pooled; /* how many */
-	uint64_t held, held_peak; /* tables linked, or unlinked and waiting to be freed */
+	/* tables linked, or unlinked and waiting to be freed, as far as gathers have told */
+	uint64_t held, held_peak;
 	/* guards the list of gathers and `retired`; never taken by map, unmap, sync */
 	_Alignas(64) uint32_t gathers_lock;
 	struct ebb_gather *gathers;
@@ -281,6 +283,8 @@ struct ebb_gather {
 	 * are touched again most often. Where they stand.
 	 */
 	uint64_t recent[2], *recent_slot[2];
+	/* tables that it linked, less those that it freed, since it last told the domain */
+	int64_t held, held_most; /* now, and at most */
 	bool few_empty; /* of the last batch, few were */
 	ebb_iova error_iova;
 	struct ebb_counters counters;
@@ -450,7 +454,10 @@ int ebb_reclaim(struct ebb_gather *g, unsigned budget);
  */
 int ebb_trim(struct ebb_gather *g);
 
-/* Exact when no caller is inside a call, approximate otherwise. */
+/*
+ * Exact when no caller is inside a call, approximate otherwise. held_peak is exact with one caller,
+ * and to within 16 tables for each where there are several.
+ */
 struct ebb_stats {
 	uint64_t live[EBB_LEVELS_MAX]; /* linked tables per level */
 	uint64_t held, held_peak; /* linked, or unlinked and waiting to be freed */
