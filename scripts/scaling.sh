@@ -100,8 +100,9 @@ waiting_table() {
 			printf "| %s | %.3g µs | %.3g | %.3g | %.0f | %.2f MiB |\n", name,
 				g / batch * 1e6, batch / g, owners * batch / g, 1e5 * g, 1e5 * g / 256
 		}
-		NR == 2 { row("liburcu here, median, 1 thread", $3 / 1e9) }
-		NR == 3 { row("liburcu here, median, 2 threads", $3 / 1e9) }
+		NR > 1 {
+			row("liburcu here, median, " $2 " thread" ($2 > 1 ? "s" : "") " " $1, $4 / 1e9)
+		}
 		BEGIN {
 			print "| grace period G | G ÷ batch | tables/s, a caller | tables/s, a domain |" \
 				" waiting at 100,000/s | bytes |"

@@ -2,11 +2,13 @@
 /* Copyright (c) 2026 The Ebb authors */
 /*
  * How long a grace period of the hosted platform takes while 0 or 1 other threads enter and leave
- * read sections without a break. Prints tab-separated nanoseconds.
+ * read sections without a break, for threads that are registered and for such that are online.
+ * Prints tab-separated nanoseconds.
  */
 #include <ebb_hot.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -14,10 +16,35 @@
 #define ROUNDS 200001u
 
 static bool stop, running;
+static cpu_set_t cpus; /* of the process */
+
+/* On the n-th of the CPUs, so that the other thread is running while a grace period lasts. */
+static void pin(unsigned n)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &cpus) && n-- == 0)
+			CPU_SET(cpu, &set);
+	if (CPU_COUNT(&set))
+		pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void be(bool online)
+{
+	if (online)
+		ebb_hosted_online();
+	else
+		ebb_hosted_register_thread();
+}
 
 static void *reader(void *arg)
 {
-	(void)arg;
+	const bool *online = arg;
+
+	pin(1);
+	be(*online);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		ebb_hot_read_lock();
 		ebb_hot_read_unlock();
@@ -41,13 +68,14 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void measure(const struct ebb_platform *platform, unsigned threads)
+static void measure(const struct ebb_platform *platform, bool online, unsigned threads)
 {
 	static uint64_t ns[ROUNDS];
 	pthread_t other;
 
-	stop = false;
-	if (threads > 1 && pthread_create(&other, NULL, reader, NULL)) {
+	stop = running = false;
+	be(online);
+	if (threads > 1 && pthread_create(&other, NULL, reader, &online)) {
 		perror("grace-time: pthread_create");
 		exit(1);
 	}
@@ -60,12 +88,13 @@ static void measure(const struct ebb_platform *platform, unsigned threads)
 		ns[i] = now_ns() - start;
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	ebb_hosted_offline();
 	if (threads > 1)
 		pthread_join(other, NULL);
 	qsort(ns, ROUNDS, sizeof(ns[0]), by_value);
-	printf("%u\t%lu\t%lu\t%lu\t%lu\n", threads, (unsigned long)ns[0],
-	       (unsigned long)ns[ROUNDS / 2], (unsigned long)ns[ROUNDS / 100 * 99],
-	       (unsigned long)ns[ROUNDS - 1]);
+	printf("%s\t%u\t%lu\t%lu\t%lu\t%lu\n", online ? "online" : "registered", threads,
+	       (unsigned long)ns[0], (unsigned long)ns[ROUNDS / 2],
+	       (unsigned long)ns[ROUNDS / 100 * 99], (unsigned long)ns[ROUNDS - 1]);
 }
 
 int main(void)
@@ -78,10 +107,12 @@ int main(void)
 		return 1;
 	}
 	platform = ebb_hosted_platform(h);
-	ebb_hosted_register_thread();
-	puts("threads\tmin\tmedian\tp99\tmax");
-	for (unsigned threads = 1; threads <= 2; threads++)
-		measure(&platform, threads);
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	pin(0);
+	puts("kind\tthreads\tmin\tmedian\tp99\tmax");
+	for (unsigned online = 0; online < 2; online++)
+		for (unsigned threads = 1; threads <= 2; threads++)
+			measure(&platform, online, threads);
 	ebb_hosted_destroy(h);
 	return 0;
 }
