@@ -186,6 +186,21 @@ EBB_INLINE bool ebb_line_is_zero(const uint64_t *line)
 #endif
 }
 
+/* The bits that all entries of a line have. */
+EBB_INLINE uint64_t ebb_line_common(const uint64_t *line)
+{
+#ifdef EBB_HOT_LINE_COMMON
+	return ebb_hot_line_common(line);
+#else
+	uint64_t all = ~0ull;
+
+	EBB_UNROLL
+	for (unsigned i = 0; i < EBB_LINE_ENTRIES; i++)
+		all &= ebb_load(&line[i]);
+	return all;
+#endif
+}
+
 /* The leaves e, e + step, ... of a line, or its clearing (0, 0): the stores of steps 3 and 5. */
 EBB_INLINE void ebb_line_store(uint64_t *line, uint64_t e, uint64_t step)
 {

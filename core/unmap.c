@@ -80,14 +80,10 @@ EBB_INLINE void entries_gone(enum ebb_policy policy, struct ebb_gather *g, struc
 /* How many of the entries of a line are leaves. */
 EBB_INLINE unsigned line_leaves(const struct ebb_format *f, const uint64_t *line, unsigned level)
 {
-	uint64_t all = ~0ull;
 	unsigned n = 0;
 
 	/* What all have in common makes a leaf: then each is one. */
-	EBB_UNROLL
-	for (unsigned i = 0; i < EBB_LINE_ENTRIES; i++)
-		all &= ebb_load(&line[i]);
-	if (ebb_likely(f->is_leaf(all, level)))
+	if (ebb_likely(f->is_leaf(ebb_line_common(line), level)))
 		return EBB_LINE_ENTRIES;
 	for (unsigned i = 0; i < EBB_LINE_ENTRIES; i++)
 		n += f->is_leaf(ebb_load(&line[i]), level);

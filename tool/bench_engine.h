@@ -49,12 +49,13 @@ struct bench_peer {
 	struct bench_engine engine;
 };
 
-#define BENCH_INTERFACE 1u
+#define BENCH_INTERFACE 2u
 
 /*
- * Where the platform keeps the 16 bytes of struct ebb_desc for each table: in an array at the
- * beginning of the table's chunk, which is aligned to its size.
+ * Where the platform keeps the struct ebb_desc of each table: in an array at the beginning of the
+ * table's chunk, which is aligned to its size. Each has a cache line.
  */
 #define BENCH_CHUNK_SIZE (1ull << 30)
+#define BENCH_DESC_SIZE	 64u
 
 #endif

@@ -9,7 +9,7 @@
 #include "ebb.h"
 #include "ebb_hosted.h"
 
-#define TABLE_COST (EBB_TABLE_SIZE + sizeof(struct ebb_desc)) /* memory for one table, in bytes */
+#define TABLE_COST (EBB_TABLE_SIZE + EBB_HOSTED_DESC_SIZE) /* memory for one table, in bytes */
 
 struct space {
 	struct ebb_hosted *arena;

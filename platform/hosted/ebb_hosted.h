@@ -11,6 +11,12 @@
 
 struct ebb_hosted; /* an arena, its limit and its counters; thread-safe */
 
+/*
+ * What a table costs besides its 4 KiB: its descriptor, in a cache line of its own, so that callers
+ * whose tables stand side by side do not share it.
+ */
+#define EBB_HOSTED_DESC_SIZE 64
+
 /* The most table memory that one ebb_hosted can have. */
 #define EBB_HOSTED_BYTES_MAX (1ull << 40)
 

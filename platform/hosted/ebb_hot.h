@@ -155,7 +155,8 @@ static inline struct ebb_desc *ebb_hot_desc(const struct ebb_table *t)
 {
 	uintptr_t base = (uintptr_t)t & ~(uintptr_t)(EBB_CHUNK_SIZE - 1);
 
-	return (struct ebb_desc *)base + (((uintptr_t)t - base) / EBB_TABLE_SIZE);
+	return (struct ebb_desc *)(base +
+				   ((uintptr_t)t - base) / EBB_TABLE_SIZE * EBB_HOSTED_DESC_SIZE);
 }
 
 /*
@@ -188,6 +189,15 @@ static inline bool ebb_hot_line_is_zero(const uint64_t *line)
 	return _mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) == 0xffff;
 }
 
+#define EBB_HOT_LINE_COMMON
+static inline uint64_t ebb_hot_line_common(const uint64_t *line)
+{
+	const volatile __m128i *v = (const volatile __m128i *)line;
+	__m128i all = _mm_and_si128(_mm_and_si128(v[0], v[1]), _mm_and_si128(v[2], v[3]));
+
+	return (uint64_t)_mm_cvtsi128_si64(_mm_and_si128(all, _mm_unpackhi_epi64(all, all)));
+}
+
 #define EBB_HOT_LINE_STORE
 /* Stores e, e + step, ...; for stores, too, the words are each atomic and may come in any order. */
 static inline void ebb_hot_line_store(uint64_t *line, uint64_t e, uint64_t step)
@@ -196,8 +206,12 @@ static inline void ebb_hot_line_store(uint64_t *line, uint64_t e, uint64_t step)
 	__m128i two = _mm_set_epi64x((int64_t)(e + step), (int64_t)e);
 	__m128i next = _mm_set1_epi64x((int64_t)(2 * step));
 
-	for (unsigned i = 0; i < 4; i++, two = _mm_add_epi64(two, next))
-		v[i] = two;
+	v[0] = two;
+	two = _mm_add_epi64(two, next);
+	v[1] = two;
+	two = _mm_add_epi64(two, next);
+	v[2] = two;
+	v[3] = _mm_add_epi64(two, next);
 }
 #endif
 

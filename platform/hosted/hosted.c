@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define COMMIT_STEP (64ull << 20)
-#define DESCS_SIZE  (EBB_CHUNK_SIZE / EBB_TABLE_SIZE * sizeof(struct ebb_desc))
+#define DESCS_SIZE  (EBB_CHUNK_SIZE / EBB_TABLE_SIZE * EBB_HOSTED_DESC_SIZE)
 #define CHUNKS_MAX  (EBB_HOSTED_BYTES_MAX / EBB_CHUNK_SIZE)
 
 struct ebb_hosted {

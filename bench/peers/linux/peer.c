@@ -46,7 +46,8 @@ static struct ebb_desc *desc_of(const void *page)
 {
 	uintptr_t in_chunk = (uintptr_t)page & (BENCH_CHUNK_SIZE - 1);
 
-	return (struct ebb_desc *)((uintptr_t)page - in_chunk) + in_chunk / EBB_TABLE_SIZE;
+	return (struct ebb_desc *)((uintptr_t)page - in_chunk +
+				   in_chunk / EBB_TABLE_SIZE * BENCH_DESC_SIZE);
 }
 
 void iommu_free_pages(void *virt)
