@@ -191,11 +191,11 @@ static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsign
 			g->work[n++].cand = cand;
 	}
 	/*
-	 * For sync (gather.c), before we scan. Release: the slots that we emptied; those whom we
-	 * follow did it under the same lock, or are the owner.
+	 * For sync (gather.c), before we scan. Release: the slots that we emptied. An exchange, not
+	 * a store: who clears it must see what those did who set it before us, too.
 	 */
 	if (n > before)
-		__atomic_store_n(&from->taken, 1, __ATOMIC_RELEASE);
+		__atomic_exchange_n(&from->taken, 1, __ATOMIC_RELEASE);
 	return n;
 }
 
