@@ -264,6 +264,8 @@ int ebb_sync(struct ebb_gather *g)
 			freed = list_touched(g);
 		if (ebb_unlikely(!g->domain->batch))
 			freed += reclaim_now(g);
+	} else {
+		ebb_hot_outside();
 	}
 	/*
 	 * A batch may wait for the grace period of the next; what unmaps of whole spans add may

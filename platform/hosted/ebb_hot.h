@@ -108,6 +108,13 @@ static inline bool ebb_hot_inside(void)
 }
 #endif
 
+#define EBB_HOT_OUTSIDE
+static inline void ebb_hot_outside(void)
+{
+	if (ebb_hosted_is_online())
+		urcu_qsbr_quiescent_state();
+}
+
 static inline void ebb_hot_read_lock(void)
 {
 	if (ebb_hosted_is_online()) {
@@ -152,8 +159,7 @@ static inline struct ebb_desc *ebb_hot_desc(const struct ebb_table *t)
  */
 static inline void ebb_hot_pause(unsigned spins)
 {
-	if (ebb_hosted_is_online())
-		urcu_qsbr_quiescent_state();
+	ebb_hot_outside();
 	if (spins < 64)
 		caa_cpu_relax();
 	else
