@@ -8,6 +8,11 @@
 #include <ebb_hot.h>
 #include <pthread.h>
 #include <sched.h>
+#ifdef EBB_RCU_MB
+#include <urcu/static/urcu-mb.h>
+#else
+#include <urcu/static/urcu-memb.h>
+#endif
 #include <urcu/static/urcu-qsbr.h>
 #include "support.h"
 
