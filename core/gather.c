@@ -6,14 +6,16 @@
  *
  * Candidates stand in g->slots, a small open hash table of words. Only the owner of the gather
  * stores there, and only into a word that is 0; reclaimers, the owner among them, take a candidate
- * by exchanging the word for 0. So a candidate is processed once, nothing is locked, and the hot
- * path, one page mapped and unmapped again and again, finds its candidate already there: one load.
- * It need not even remember which table it was, if it is one of the two in g->recent: sync looks
- * for these each time, whether they were touched or not.
+ * by exchanging the word for 0, and then set g->taken. So a candidate is processed once, nothing is
+ * locked, and the hot path, one page mapped and unmapped again and again, finds with one load that
+ * its candidate is still there: nobody has taken any. It need not even remember which table it was,
+ * if it is one of the two in g->recent: once something was taken, sync looks for these, whether
+ * they were touched or not.
  *
- * That load is enough. If the owner still sees its candidate after the fence of step 6, whoever
- * takes the candidate takes it later, and so scans the table after the owner's last store to it:
- * there is a full fence between taking and scanning, too (collect() in reclaim.c).
+ * That load is enough. If the owner does not see g->taken set after the fence of step 6, whoever
+ * takes the candidate scans the table after the owner's last store to it: there is a full fence
+ * between setting g->taken and scanning, too (collect() in reclaim.c). The same holds for a slot in
+ * which the owner still sees the candidate.
  */
 #include "internal.h"
 
@@ -218,11 +220,11 @@ EBB_NOINLINE int list_recent(struct ebb_gather *g)
 	int freed = 0;
 
 	/*
-	 * Acquire, and the fence: a slot that is emptied before `taken` was set is seen to be
-	 * empty; one that is emptied later has it set again. Pairs with take_slots() in reclaim.c.
+	 * First cleared, then looked. Acquire: who has set it until now emptied slots before, and
+	 * we see them empty; who sets it later is seen by the next sync. Pairs with take_slots() in
+	 * reclaim.c.
 	 */
-	__atomic_exchange_n(&g->taken, 0, __ATOMIC_ACQ_REL);
-	ebb_full_fence();
+	__atomic_exchange_n(&g->taken, 0, __ATOMIC_ACQUIRE);
 	for (unsigned i = 0; i < 2; i++)
 		again[i] = recent_gone(g, i);
 	/* Listing may reclaim, and then none is recent any more. */
@@ -271,6 +273,8 @@ int ebb_sync(struct ebb_gather *g)
 			freed = list_touched(g);
 		if (ebb_unlikely(!g->domain->batch))
 			freed += reclaim_now(g);
+	} else {
+		ebb_hot_outside();
 	}
 	/*
 	 * A batch may wait for the grace period of the next; what unmaps of whole spans add may

@@ -345,6 +345,13 @@ EBB_INLINE void ebb_rw_read_unlock(struct ebb_domain *d)
 #define ebb_hot_inside() false
 #endif
 
+/*
+ * Such a platform has to be told now and then that the thread holds nothing, where no section ends.
+ */
+#ifndef EBB_HOT_OUTSIDE
+#define ebb_hot_outside() ((void)0)
+#endif
+
 /* How the path of a single page has its section; a function of its own for each. */
 enum ebb_page_section {
 	EBB_PAGE_NONE, /* policy none, or the thread is inside one */

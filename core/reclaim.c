@@ -20,7 +20,8 @@
  *  4. Walk to the own leaf. On the way E is TABLE or FROZEN, and stays so.
  *  5. Store 0, remember the table as touched, leave.
  *  6. Invalidate; the invalidation is a full fence. After it, see to it that the table is listed as
- *     a candidate: if it still is, leave it at that, else list it (gather.c). Nobody looks into it.
+ *     a candidate: if it still is, or if nobody has taken any since it was, leave it at that, else
+ *     list it (gather.c). Nobody looks into it.
  *
  * reclaim, for a batch of candidates (this file):
  *
@@ -59,12 +60,13 @@
  *     span (unmap.c), do so by replacing E atomically, and exactly one of them gets it.
  *  f. No empty table is forgotten. Whoever clears a leaf of C has it listed afterwards (6), and who
  *     takes the candidate then looks into C after that store: either it was listed after the store,
- *     or, after the fence, had not been taken yet. A candidate is dropped only if C holds an entry,
- *     whose owner will see to it in his turn that C is listed; if E is gone or DEAD, so that
- *     someone else is about to free C or revive it for a mapping; or if E is FROZEN by another
- *     reclaimer, who looks at C once more when it thaws E (9). A mapper that thaws E and then fails
- *     makes C a candidate itself (map.c). Who relies on another's look has a full fence between
- *     what he did and what he saw, and so has the other before he looks.
+ *     or, after the fence, had not been taken yet: it was in its slot, or no taker had said so, who
+ *     does between taking and looking. A candidate is dropped only if C holds an entry, whose owner
+ *     will see to it in his turn that C is listed; if E is gone or DEAD, so that someone else is
+ *     about to free C or revive it for a mapping; or if E is FROZEN by another reclaimer, who looks
+ *     at C once more when it thaws E (9). A mapper that thaws E and then fails makes C a candidate
+ *     itself (map.c). Who relies on another's look has a full fence between what he did and what he
+ *     saw, and so has the other before he looks.
  *  g. The sparse hint in E says that all that is not zero in C is in one line, so that a scan reads
  *     one line. It is set when E is made TABLE(T) of a zeroed T that its mapper is going to write
  *     in that line only. Who stores elsewhere in C clears it first, in the section in which he saw
@@ -191,11 +193,11 @@ static unsigned take_slots(struct ebb_gather *g, struct ebb_gather *from, unsign
 			g->work[n++].cand = cand;
 	}
 	/*
-	 * For sync (gather.c), before we scan. Release: the slots that we emptied; those whom we
-	 * follow did it under the same lock, or are the owner.
+	 * For sync (gather.c), before we scan. Release: the slots that we emptied. An exchange, not
+	 * a store: who clears it must see what those did who set it before us, too.
 	 */
 	if (n > before)
-		__atomic_store_n(&from->taken, 1, __ATOMIC_RELEASE);
+		__atomic_exchange_n(&from->taken, 1, __ATOMIC_RELEASE);
 	return n;
 }
 

@@ -97,6 +97,48 @@ inline spares_give()
 	}
 }
 
+/*
+ * list_touched(): lists the table that was touched. If it is the recent one, that is done only if
+ * candidates were taken, and it is not in its slot.
+ */
+#ifdef RECENT
+#ifdef TAKEN_EARLY /* broken: looks for `taken` before the fence */
+#define SOME_TAKEN ok
+#else
+#define SOME_TAKEN taken[i]
+#endif
+inline list_touched(c)
+{
+	if
+	:: atomic { !(SOME_TAKEN) ->
+		if
+		:: !recent -> slot_add(c); recent = 1
+		:: recent -> skip
+#ifdef FORGET /* ebb_recent_forget() */
+		:: recent -> slot_add(c)
+#endif
+		fi }
+	:: SOME_TAKEN ->
+#ifdef CLEAR_LATE /* broken: looks, and then clears */
+		atomic { slot_add(c) };
+		atomic { drain(i); taken[i] = 0; recent = 1; ok = 0 }
+#else
+		atomic { drain(i); taken[i] = 0; ok = 0 };
+#ifdef NO_LOOK /* broken: clears and does not look */
+		atomic {
+			if
+			:: !recent -> slot_add(c); recent = 1
+			:: else
+			fi
+		}
+#else
+		atomic { slot_add(c); recent = 1 }
+#endif
+#endif
+	fi
+}
+#endif
+
 #define restart() d_step { p = 0; q = 0; up = 0; e = 0; l = TOP }
 
 /* hint_clear() in map.c: a loop of CASes that clears these bits only. */
@@ -281,6 +323,9 @@ proctype caller(byte i)
 	short e, up;
 	byte p, q, l = TOP, k, sp;
 	bit inside, ok;
+#ifdef RECENT
+	bit recent; /* the table has been listed, and is not touched */
+#endif
 
 next:
 	if
@@ -347,6 +392,10 @@ unmap_leaf: /* step 5 */
 	};
 	atomic {
 		ok = (slots[i] & (1 << CAND(0, i))) != 0;
+#elif defined(TAKEN_EARLY)
+	};
+	atomic {
+		ok = taken[i];
 #endif
 #if defined(NONSNOOP) && !defined(NO_WB_CLEAR)
 	};
@@ -366,7 +415,10 @@ unmap_leaf: /* step 5 */
 #endif
 		want[i] = NOTHING
 	};
-	atomic { /* list_touched() */
+#ifdef RECENT
+	list_touched(CAND(0, i));
+#else
+	atomic {
 #ifdef LISTED_EARLY
 		if
 		:: !ok -> slot_add(CAND(0, i))
@@ -376,6 +428,7 @@ unmap_leaf: /* step 5 */
 		slot_add(CAND(0, i))
 #endif
 	};
+#endif
 #ifdef ONLOOKER
 look: /* ebb_translate() */
 	atomic {

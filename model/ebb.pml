@@ -34,6 +34,10 @@
 #define DEPTH 4 /* of a store buffer: flush_one() is written for it */
 #endif
 
+#if K > 1 && !defined(LISTED_EARLY)
+#define RECENT /* in its first round nothing that a caller has listed is recent */
+#endif
+
 #define OWN (NM + NR) /* the owner of the whole span */
 #ifdef OWNER_OF_ALL
 #define NTHR	     (NM + NR + 1)

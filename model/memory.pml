@@ -71,6 +71,9 @@ byte want[2];	  /* other values: must translate to that */
 /* ---- what threads share besides ---- */
 
 byte slots[NTHR]; /* a gather's candidates: bit CAND(level, slot) */
+#ifdef RECENT
+bit taken[NM];	  /* of a caller's gather: some were taken since its sync looked for it */
+#endif
 byte pend[NTHR];  /* a gather's pending tables: bit t - 1 */
 byte owners;	  /* owner numbers taken */
 byte finished;	  /* callers that are done */

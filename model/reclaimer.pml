@@ -134,8 +134,29 @@ inline take_slot(c)
 #ifndef TAKE_LATE
 	slots[n1] = slots[n1] & ~(1 << c);
 #endif
+#if defined(RECENT) && !defined(TAKEN_FIRST) && !defined(TAKEN_NOT)
+	from = (n1 < NM -> n1 + 1 : 0);
+#endif
 	n1 = 0
 }
+
+/* ...and then says so in the gather: the next step, or (TAKEN_LATE, broken) one after the scan. */
+#ifdef RECENT
+#define SAYS (from != 0)
+inline say_taken()
+{
+	drain(i);
+	taken[from - 1] = 1;
+	from = 0
+}
+#else
+#define SAYS false
+#endif
+#ifdef TAKEN_LATE
+#define SAYS_NOW false
+#else
+#define SAYS_NOW SAYS
+#endif
 
 /* ebb_pending_take() */
 inline pending_take(mine)
@@ -183,6 +204,9 @@ proctype reclaimer(byte i)
 	byte p, l, x, j, n, kept, o, lv, a, mine, list, tries;
 	byte wc[BATCH], wt[BATCH];
 	bit inside, ok, nz;
+#ifdef RECENT
+	byte from; /* the caller whose candidate was taken, and who has not been told: its number + 1 */
+#endif
 #ifdef STAY
 	byte stay, leave_held;
 #endif
@@ -209,14 +233,22 @@ idle:
 	fi;
 #else
 	if
-	:: atomic { ANY_CANDIDATE && OWNER_FREE -> owner_take() }
+	:: atomic { ANY_CANDIDATE && OWNER_FREE ->
+		owner_take()
+#ifdef TAKEN_FIRST /* broken: says that something was taken, and then takes it */
+		; taken[0] = 1
+#endif
+	   }
 	:: atomic { ANY_PENDING -> pending_take(mine); goto pending_free }
 	:: atomic { QUIET -> goto done }
 	fi;
 	/* collect() */
 	do
-	:: atomic { n < BATCH && ANY_CANDIDATE -> take_slot(wc[n]); n++ }
-	:: n > 0 && !(n < BATCH && ANY_CANDIDATE) -> break
+	:: atomic { !SAYS_NOW && n < BATCH && ANY_CANDIDATE -> take_slot(wc[n]); n++ }
+#ifdef RECENT
+	:: atomic { SAYS_NOW -> say_taken() }
+#endif
+	:: n > 0 && !SAYS_NOW && !(n < BATCH && ANY_CANDIDATE) -> break
 	:: atomic { n == 0 && !ANY_CANDIDATE -> owner_give(); goto idle }
 	od;
 #ifdef SIFT /* ebb_sift(): or lists again what is empty, and drops the rest */
@@ -259,6 +291,12 @@ freeze:
 			fi
 		:: !ok -> skip
 		fi;
+#ifdef TAKEN_LATE
+		if
+		:: atomic { SAYS -> say_taken() }
+		:: else
+		fi;
+#endif
 #ifdef TAKE_LATE /* broken: the candidate goes after the scan */
 		d_step {
 			n1 = 0;

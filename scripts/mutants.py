@@ -278,8 +278,8 @@ class Verdict:
 
 
 def judge(mutant, tree, base):
-    tree.copy('core')
-    tree.copy('include')
+    for top in 'core', 'include', 'platform':
+        tree.copy(top)
     try:
         tree.patch(mutant)
     except Failure as error:

@@ -324,9 +324,11 @@ static void *work(void *arg)
 	struct worker *w = arg;
 	bool well = true;
 
-	if (w->index % 2) /* the others are registered when they need it */
+	if (w->index % 4 == 2) /* those who are neither are registered when they need it */
 		ebb_hosted_register_thread();
 	pthread_barrier_wait(&w->arena->start);
+	if (w->index % 2)
+		ebb_hosted_online();
 	ebb_gather_init(&w->gather, &w->arena->f->domain);
 	for (unsigned i = 0; i < w->arena->operations && well && !failed(w->arena); i++) {
 		well = use_slot(w, &w->slots[rng_below(&w->rng, w->nslots)]);
@@ -346,6 +348,7 @@ static void *work(void *arg)
  */
 static bool next_round(struct bystander *b)
 {
+	ebb_hosted_offline(); /* those whom it waits for may wait for it */
 	while (b->rounds > __atomic_load_n(&b->arena->steps, __ATOMIC_RELAXED) + 64 &&
 	       !is_done(b->arena))
 		sched_yield();
@@ -361,6 +364,8 @@ static void *reclaim(void *arg)
 	pthread_barrier_wait(&b->arena->start);
 	ebb_gather_init(&g, &b->arena->f->domain);
 	while (next_round(b)) {
+		if (rng_chance(&b->rng, 2)) /* offline they are registered again */
+			ebb_hosted_online();
 		ebb_reclaim(&g, rng_chance(&b->rng, 2) ? 1 : UINT_MAX);
 		if (rng_chance(&b->rng, 20))
 			ebb_trim(&g);

@@ -100,17 +100,18 @@ static void settle(void *domain, struct bench_tables *tables)
 	*tables = (struct bench_tables){ .peak = stats.held_peak, .final = stats.held };
 }
 
-#define ENGINE(text)                                                                             \
+#define ENGINE(text, reads)                                                                      \
 	{                                                                                        \
-		.name = (text), .domain_open = domain_open, .domain_close = domain_close,        \
-		.caller_open = caller_open, .caller_close = caller_close, .map = map,            \
-		.unmap = unmap, .sync = sync_unmapped, .translate = translate, .settle = settle, \
+		.name = (text), .sections = (reads), .domain_open = domain_open,                 \
+		.domain_close = domain_close, .caller_open = caller_open,                        \
+		.caller_close = caller_close, .map = map, .unmap = unmap, .sync = sync_unmapped, \
+		.translate = translate, .settle = settle,                                        \
 	}
 
 static const struct bench_engine engines[EBB_POLICIES] = {
-	[EBB_NONE] = ENGINE("none"),
-	[EBB_RWLOCK] = ENGINE("rwlock"),
-	[EBB_DEFERRED] = ENGINE("deferred"),
+	[EBB_NONE] = ENGINE("none", false),
+	[EBB_RWLOCK] = ENGINE("rwlock", false),
+	[EBB_DEFERRED] = ENGINE("deferred", true),
 };
 
 const struct bench_engine *const bench_policies[EBB_POLICIES] = {

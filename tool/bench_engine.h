@@ -15,6 +15,7 @@ struct bench_tables {
 
 struct bench_engine {
 	const char *name; /* letters, digits, '-' and '.' */
+	bool sections; /* it has read sections, for which its threads are to be online */
 
 	/*
 	 * A domain of 4 levels with nothing in it, NULL if that cannot be. The platform's

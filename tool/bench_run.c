@@ -41,23 +41,22 @@ struct worker {
 	pthread_t thread;
 	unsigned number;
 	int cpu, counter;
-	bool warming_up;
+	bool warming_up, online;
 };
 
 /* ---- in step --------------------------------------------------------------------------------- */
 
-/* How this thread's read sections are to be. */
-static void sections(const struct crew *crew)
+/* The thread's read sections are as the engine's chunk wants them. */
+static void come_online(const struct worker *worker)
 {
-	if (crew->cell->offline)
-		ebb_hosted_register_thread();
-	else
+	if (worker->online)
 		ebb_hosted_online();
 }
 
 /* Not online meanwhile: one that has yet to come may wait for a grace period. */
-static void meet(struct crew *crew)
+static void meet(const struct worker *worker)
 {
+	struct crew *crew = worker->crew;
 	unsigned passed = atomic_load(&crew->passed), spins = 0;
 
 	if (atomic_fetch_add(&crew->waiting, 1) + 1 == crew->cell->threads) {
@@ -72,7 +71,7 @@ static void meet(struct crew *crew)
 		else
 			sched_yield();
 	}
-	sections(crew);
+	come_online(worker);
 }
 
 /*
@@ -141,7 +140,7 @@ static void measure(struct worker *worker, struct bench_walk *walk, struct bench
 	uint64_t instructions;
 	int error;
 
-	meet(worker->crew);
+	meet(worker);
 	getrusage(RUSAGE_THREAD, &before);
 	meet_awake(worker->crew);
 	instructions = bench_counter_read(worker->counter);
@@ -209,7 +208,7 @@ static void run_slices(struct worker *worker, const struct bench_engine *engine)
 	if (walk.caller == NULL) {
 		/* The others wait at each slice. */
 		for (unsigned s = 0; s < crew->nslices; s++)
-			meet(crew);
+			meet(worker);
 		note_error(crew, EBB_ERR_NO_MEMORY);
 		return;
 	}
@@ -228,15 +227,18 @@ static void run_chunk(struct worker *worker, unsigned e, unsigned round)
 
 	/* Round 0 is for the allocator, the caches, the branch predictor. */
 	worker->warming_up = round == 0;
+	worker->online = engine->sections && !crew->cell->offline;
+	come_online(worker);
 	if (worker->number == 0)
 		chunk_begin(crew, engine);
-	meet(crew);
+	meet(worker);
 	if (crew->domain != NULL)
 		run_slices(worker, engine);
-	meet(crew);
+	meet(worker);
 	if (worker->number == 0)
 		chunk_end(crew, engine, worker->warming_up ? NULL : &crew->results[e], round - 1);
-	meet(crew);
+	meet(worker);
+	ebb_hosted_offline();
 }
 
 static void *worker_main(void *arg)
@@ -248,12 +250,9 @@ static void *worker_main(void *arg)
 	if (crew->cell->realtime)
 		sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 1 });
 	bench_pages_thread(worker->number);
-	sections(crew);
 	worker->counter = bench_counter_open();
-	ebb_hosted_offline();
 	while (atomic_load(&crew->go) == 0)
 		sched_yield();
-	sections(crew);
 	for (unsigned round = 0; round <= crew->cell->rounds && atomic_load(&crew->go) > 0;
 	     round++) {
 		for (unsigned e = 0; e < crew->cell->nengines; e++) {

@@ -129,6 +129,7 @@ struct crew {
 struct worker {
 	struct crew *crew;
 	pthread_t thread;
+	bool online; /* every other one */
 	uint64_t first, end; /* pairs */
 	struct timespec started, ended;
 	int error;
@@ -173,13 +174,16 @@ static void *worker_main(void *arg)
 	struct crew *crew = worker->crew;
 	struct ebb_gather gather;
 
-	ebb_hosted_register_thread();
 	ebb_gather_init(&gather, &crew->space->domain);
 	pthread_rwlock_rdlock(&crew->gate);
 	pthread_rwlock_unlock(&crew->gate);
 	if (atomic_load(&crew->failed))
 		goto out;
 	pthread_barrier_wait(&crew->start);
+	if (worker->online)
+		ebb_hosted_online();
+	else
+		ebb_hosted_register_thread();
 	clock_gettime(CLOCK_MONOTONIC, &worker->started);
 	worker->error = sweep_part(worker, &gather);
 	clock_gettime(CLOCK_MONOTONIC, &worker->ended);
@@ -187,6 +191,7 @@ static void *worker_main(void *arg)
 		atomic_store(&crew->failed, true);
 out:
 	ebb_gather_fini(&gather);
+	ebb_hosted_offline();
 	atomic_fetch_add(&crew->finished, 1);
 	return NULL;
 }
@@ -228,6 +233,7 @@ static unsigned start_workers(struct crew *crew, struct worker *workers)
 
 	for (unsigned i = 0; i < threads; i++) {
 		workers[i].crew = crew;
+		workers[i].online = i % 2;
 		workers[i].first = next;
 		next += pairs / threads + (i < pairs % threads);
 		workers[i].end = next;

@@ -31,6 +31,12 @@
 #ifndef SLOT_ORDER
 #define SLOT_ORDER release
 #endif
+#ifndef SET_ORDER
+#define SET_ORDER release
+#endif
+#ifndef CLEAR_ORDER
+#define CLEAR_ORDER acquire
+#endif
 
 #define ORDER(o)  ORDER_(o)
 #define ORDER_(o) memory_order_##o
@@ -46,6 +52,15 @@
 #define SLOT_ADD(x)  atomic_store_explicit(x, 1, ORDER(SLOT_ORDER))
 #define SLOT_HAS(x)  atomic_load_explicit(x, memory_order_relaxed)
 #define SLOT_TAKE(x) atomic_exchange_explicit(x, 0, memory_order_acq_rel)
+
+/* take_slots(): reclaim.c; ebb_sync(), list_touched(): gather.c */
+#ifdef TAKEN_STORED /* broken: a store instead of an exchange */
+#define TAKEN_SET(x) atomic_store_explicit(x, 1, ORDER(SET_ORDER))
+#else
+#define TAKEN_SET(x) int before = atomic_exchange_explicit(x, 1, ORDER(SET_ORDER))
+#endif
+#define TAKEN(x)       atomic_load_explicit(x, memory_order_relaxed)
+#define TAKEN_CLEAR(x) atomic_exchange_explicit(x, 0, ORDER(CLEAR_ORDER))
 
 /* pool_push(), ebb_tables_flushed(); pool_take(), ebb_pending_take(): table.c */
 #define PUSH(x, t) atomic_exchange_explicit(x, t, ORDER(PUSH_ORDER))

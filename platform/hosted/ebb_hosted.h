@@ -69,6 +69,9 @@ void ebb_hosted_register_thread(void);
  * for a grace period hangs. Between calls of the core only; a thread that ends goes offline by
  * itself. Calls are allowed offline, too: they register the thread again.
  *
+ * Under the policies none and rwlock it is the next ebb_sync() that ends it. Who uses liburcu's
+ * QSBR flavour himself: each call of the core may be a quiescent state of the thread.
+ *
  * Cost: two fences each, and the first time a lock. liburcu's QSBR flavour.
  */
 void ebb_hosted_online(void);

@@ -119,6 +119,13 @@ static inline bool ebb_hot_inside(void)
 }
 #endif
 
+#define EBB_HOT_OUTSIDE
+static inline void ebb_hot_outside(void)
+{
+	if (__builtin_expect(ebb_hosted_is_online(), 0) && ebb_hosted_awaited())
+		ebb_hosted_report();
+}
+
 static inline void ebb_hot_read_lock(void)
 {
 	if (ebb_hosted_is_online()) {
@@ -165,8 +172,7 @@ static inline struct ebb_desc *ebb_hot_desc(const struct ebb_table *t)
  */
 static inline void ebb_hot_pause(unsigned spins)
 {
-	if (ebb_hosted_is_online())
-		ebb_hosted_report();
+	ebb_hot_outside();
 	if (spins < 64)
 		caa_cpu_relax();
 	else

@@ -101,6 +101,21 @@ static void candidate_to_be_sifted(struct world *w)
 		w->gathers[i].few_empty = true;
 }
 
+/* The first caller's, of whose candidates somebody has taken another. */
+static void candidate_after_another_was_taken(struct world *w)
+{
+	struct ebb_gather *g = &w->gathers[0];
+
+	keeper_alone(w);
+	map(w, BASE, PAGE);
+	soft_expect_any(w->device, BASE, PAGE);
+	if (ebb_unmap(g, EBB_IOVA(BASE), PAGE, NULL) != EBB_OK)
+		sched_fail("an unmap failed");
+	ebb_sync(g);
+	soft_expect_unmapped(w->device, BASE, PAGE);
+	g->taken = 1;
+}
+
 /* ---- callers ---- */
 
 static void unmap_first(void *w)
@@ -400,6 +415,12 @@ const struct scenario scenarios[] = {
 	{ "a table that is a candidate is filled and emptied again",
 	  CALLERS(2),
 	  keeper_alone,
+	  { use_twice, reclaim },
+	  drop_keeper,
+	  BATCH(64) },
+	{ "a candidate is taken while its owner clears the word that says so",
+	  CALLERS(2),
+	  candidate_after_another_was_taken,
 	  { use_twice, reclaim },
 	  drop_keeper,
 	  BATCH(64) },

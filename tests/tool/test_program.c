@@ -219,7 +219,7 @@ static void a_sweep_that_does_not_fit_is_refused_with_one_that_does(void **state
 
 	(void)state;
 	/* More than the address space for tables, so on any machine. */
-	assert_fails("515.0 GiB", "$EBB stress -s 256");
+	assert_fails("521.0 GiB", "$EBB stress -s 256");
 	run(&command, "$EBB stress -s 256 --policy none --json");
 	assert_int_equal(command.status, 1);
 	assert_int_equal(sscanf(strstr(command.err, "is -s "), "is -s %lf", &fits), 1);
