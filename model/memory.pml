@@ -60,7 +60,6 @@ short m[2 * (NT + 1)]; /* as the device sees them */
 #define LINKED	 2
 #define UNLINKED 3
 byte life[NT + 1];
-bit dirty[NT + 1]; /* unlinked with leaves in it: to be cleared */
 byte held[NTHR];   /* tables to which a thread has a pointer: bit t - 1 */
 byte stale[NTHR];  /* those of them that were freed since */
 
@@ -313,15 +312,6 @@ inline grace_begin() { d_step { snapshot() } }
 inline table_free(t)
 {
 	assert(life[t] == UNLINKED); /* S3: once, and not while linked */
-	if
-	:: dirty[t] -> /* ebb_tables_free() clears it */
-		dirty[t] = 0;
-		w[(t) * 2] = 0;
-		w[(t) * 2 + 1] = 0;
-		write_back((t) * 2);
-		write_back((t) * 2 + 1)
-	:: else
-	fi;
 	assert(w[(t) * 2] == 0 && w[(t) * 2 + 1] == 0);	    /* S2: zero... */
 	assert(DEV((t) * 2) == 0 && DEV((t) * 2 + 1) == 0); /* ...for the device as well */
 	device_forgot(t);

@@ -12,6 +12,23 @@
 #define WRITE_BACK(x)
 #endif
 
+/* claim_table(): step 5 for an entry of a table that was taken. */
+inline clear_leaf(x)
+{
+#ifndef CLAIM_KEEPS /* broken */
+	if
+	:: w[x] != 0 ->
+		st(V_STORE(x, 0));
+#ifndef CLAIM_NO_WRITE_BACK /* broken */
+		write_back(x);
+#endif
+		skip
+	:: else
+	fi;
+#endif
+	skip
+}
+
 /* claim(): takes the table from entry x of table t, whatever the entry's state is. */
 inline claim(t, x)
 {
@@ -26,7 +43,8 @@ inline claim(t, x)
 	if
 	:: e != 0 ->
 		life[PA(e)] = UNLINKED;
-		dirty[PA(e)] = (w[PA(e) * 2] != 0 || w[PA(e) * 2 + 1] != 0);
+		clear_leaf(PA(e) * 2);
+		clear_leaf(PA(e) * 2 + 1);
 		list = list | BIT(PA(e))
 	:: else /* a reclaimer was faster, and frees it */
 	fi;
