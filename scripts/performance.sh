@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rows=build/bench.json
+offline_rows=build/bench-offline.json
 page=docs/performance.md
 image=docs/images/bench.svg
 options=(--rounds 15 --instructions build/instructions.json --plot "$image")
@@ -23,8 +24,11 @@ if [ "$(id -u)" -eq 0 ]; then
 	options+=(--realtime)
 fi
 build/ebb bench --json "${options[@]}" >"$rows"
+# The same without the picture, and without the counts, which are of threads that are online.
+build/ebb bench --json --offline "${options[@]:0:2}" "${options[@]:6}" >"$offline_rows"
 
 tables=$(jq -s --arg peer "$peer" -f scripts/performance.jq "$rows")
+offline_tables=$(jq -s --arg peer "$peer" -f scripts/performance.jq "$offline_rows")
 part() {
 	jq -r ".$1" <<<"$tables"
 }
@@ -63,6 +67,15 @@ $(part ratios)
 ## Where \`deferred\` loses
 
 $(part losses)
+
+## Threads that are not online
+
+What is above is measured with threads that are *online* (\`ebb_hosted_online()\`, liburcu's QSBR): they say when they hold nothing, as
+each CPU of a kernel does when it schedules. Threads that do not promise that enter and leave sections by stores, and a grace period
+interrupts those that are running (liburcu's membarrier). The same with such threads (\`--offline\`):
+$(jq -r .summary <<<"$offline_tables")
+
+$(jq -r .ratios <<<"$offline_tables")
 
 ## Times and instructions
 
