@@ -372,6 +372,18 @@ static void a_failed_map_does_not_take_the_place_of_what_another_dropped(struct 
 	assert_int_equal(held(f), 1);
 }
 
+/* The fifth of the tables of pages is listed last when the fifth of those above is emptied. */
+static void tables_of_two_levels_are_not_taken_for_each_other(struct fixture *f)
+{
+	sweep(f, 5 * MIB_2, 1);
+	do_map(f, 5 * GIB, 0, MIB_2);
+	assert_int_equal(live_at(f, 0), 1);
+	do_unmap_sync(f, 5 * GIB, MIB_2);
+	assert_int_equal(stats_of(f).candidates, 2);
+	do_reclaim(f);
+	assert_int_equal(held(f), 1);
+}
+
 /* ---- candidates that are in use ---- */
 
 /* Makes candidates of n tables, which keep a page if `in_use`. */
@@ -495,6 +507,7 @@ static const struct test_case cases[] = {
 	CASE_WITH(of_two_that_another_dropped_both_are_listed_again, DEFERRED, BATCH = 3),
 	CASE_WITH(a_failed_map_does_not_take_the_place_of_what_another_dropped, DEFERRED,
 		  BATCH = 64),
+	CASE_WITH(tables_of_two_levels_are_not_taken_for_each_other, DEFERRED, BATCH = 64),
 	CASE_WITH(a_batch_of_tables_in_use_is_sifted, DEFERRED, BATCH = 4),
 	CASE_WITH(the_counters_tell_how_often_tables_were_freed, DEFERRED, BATCH = 64),
 	CASE_WITH(freed_tables_are_used_again, FREEING),

@@ -55,6 +55,22 @@ static unsigned registered_threads, reporting_threads;
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 
+static void full_fence(void)
+{
+#ifdef EBB_TSAN
+	/*
+	 * ThreadSanitizer knows no fences; a sequentially consistent read-modify-write is one for
+	 * the hardware.
+	 */
+	__atomic_fetch_add(&ebb_hosted_tsan_fence, 1, __ATOMIC_SEQ_CST);
+#elif defined(__x86_64__)
+	/* half the cost of mfence */
+	__asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc");
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 static void unregister(void)
 {
 	if (!ebb_hosted_registered)
@@ -98,6 +114,7 @@ void ebb_hosted_register_thread(void)
 		return;
 	thread_known();
 	__atomic_fetch_add(&registered_threads, 1, __ATOMIC_SEQ_CST);
+	full_fence(); /* before what the first section loads; QSBR's registration has one */
 	EBB_RCU(register_thread)();
 	ebb_hosted_registered = true;
 }
@@ -294,22 +311,6 @@ static void hosted_free_tables(void *ctx, struct ebb_table *list)
 }
 
 /* ---- grace periods and invalidation ---- */
-
-static void full_fence(void)
-{
-#ifdef EBB_TSAN
-	/*
-	 * ThreadSanitizer knows no fences; a sequentially consistent read-modify-write is one for
-	 * the hardware.
-	 */
-	__atomic_fetch_add(&ebb_hosted_tsan_fence, 1, __ATOMIC_SEQ_CST);
-#elif defined(__x86_64__)
-	/* half the cost of mfence */
-	__asm__ __volatile__("lock; addl $0, -4(%%rsp)" ::: "memory", "cc");
-#else
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
-}
 
 static void hosted_grace_wait(void *ctx)
 {
