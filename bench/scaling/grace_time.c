@@ -71,6 +71,7 @@ static int by_value(const void *a, const void *b)
 static void measure(const struct ebb_platform *platform, bool online, unsigned threads)
 {
 	static uint64_t ns[ROUNDS];
+	uint64_t sum = 0;
 	pthread_t other;
 
 	stop = running = false;
@@ -86,14 +87,15 @@ static void measure(const struct ebb_platform *platform, bool online, unsigned t
 
 		platform->grace_wait(platform->ctx);
 		ns[i] = now_ns() - start;
+		sum += ns[i];
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	ebb_hosted_offline();
 	if (threads > 1)
 		pthread_join(other, NULL);
 	qsort(ns, ROUNDS, sizeof(ns[0]), by_value);
-	printf("%s\t%u\t%lu\t%lu\t%lu\t%lu\n", online ? "online" : "registered", threads,
-	       (unsigned long)ns[0], (unsigned long)ns[ROUNDS / 2],
+	printf("%s\t%u\t%lu\t%lu\t%lu\t%lu\t%lu\n", online ? "online" : "registered", threads,
+	       (unsigned long)ns[0], (unsigned long)ns[ROUNDS / 2], (unsigned long)(sum / ROUNDS),
 	       (unsigned long)ns[ROUNDS / 100 * 99], (unsigned long)ns[ROUNDS - 1]);
 }
 
@@ -109,7 +111,7 @@ int main(void)
 	platform = ebb_hosted_platform(h);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
 	pin(0);
-	puts("kind\tthreads\tmin\tmedian\tp99\tmax");
+	puts("kind\tthreads\tmin\tmedian\tmean\tp99\tmax");
 	for (unsigned online = 0; online < 2; online++)
 		for (unsigned threads = 1; threads <= 2; threads++)
 			measure(&platform, online, threads);
