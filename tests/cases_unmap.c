@@ -369,6 +369,18 @@ static void a_1_tib_map_and_unmap_take_all_of_it(struct fixture *f)
 		assert_int_equal(stats_of(f).held, 1);
 }
 
+/* What unmaps of whole spans take waits for a grace period, but no more than a batch of it. */
+static void whole_tables_do_not_pile_up(struct fixture *f)
+{
+	unsigned batch = f->shape.batch;
+
+	for (unsigned i = 0; i < 3 * EBB_BATCH_MAX; i++) {
+		do_map(f, BASE + i * MIB_2, PAGE, MIB_2); /* 512 leaves: pa is not aligned */
+		do_unmap_sync(f, BASE + i * MIB_2, MIB_2);
+		assert_true(stats_of(f).held <= f->shape.levels + batch);
+	}
+}
+
 static void *unmap_base(void *arg)
 {
 	struct fixture *f = arg;
@@ -408,6 +420,7 @@ static const struct test_case cases[] = {
 	CASE(many_unmaps_may_take_what_one_map_made),
 	CASE(the_whole_aperture_is_unmapped_in_one_call),
 	CASE_WITH(any_number_of_unmaps_may_precede_a_sync, .shape.batch = 64),
+	CASE(whole_tables_do_not_pile_up),
 	CASE_WITH(whole_takes_the_large_leaf_and_reports_its_size, WHOLE),
 	CASE_WITH(whole_takes_the_leaves_that_either_end_cuts, WHOLE),
 	CASE_WITH(whole_invalidates_all_of_the_leaf, WHOLE),
