@@ -307,7 +307,9 @@ void ebb_stats(struct ebb_domain *d, struct ebb_stats *out)
 
 	for (unsigned l = 0; l < EBB_LEVELS_MAX; l++)
 		out->live[l] = (uint64_t)sum.live[l];
-	out->held = __atomic_load_n(&d->held, __ATOMIC_RELAXED) + (uint64_t)held;
+	/* One that is being told may be seen twice or not at all; the root is there always. */
+	held += (int64_t)__atomic_load_n(&d->held, __ATOMIC_RELAXED);
+	out->held = held > 0 ? (uint64_t)held : 1;
 	out->held_peak = __atomic_load_n(&d->held_peak, __ATOMIC_RELAXED);
 	if (out->held_peak < out->held + (uint64_t)most)
 		out->held_peak = out->held + (uint64_t)most;
