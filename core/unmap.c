@@ -167,7 +167,7 @@ EBB_INLINE enum step clear_run(const struct ebb_format *f, enum ebb_policy polic
 
 /*
  * Counts and clears what the claimed table mapped: step 5, as in a table that stays, since the
- * device may still walk it. Its lines are in the cache now; when the table is freed they may not be.
+ * device may still walk it. Its lines are in the cache now; when it is freed they may not be.
  */
 static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_table *t,
 			unsigned level)

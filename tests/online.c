@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * The hosted platform's read sections: those of threads that are online and those of others. Whether
- * a grace period has begun, and for whom it waits, is seen in liburcu's own state, so that nothing
- * here depends on time.
+ * The hosted platform's read sections: those of threads that are online and those of others.
+ * Whether a grace period has begun, and for whom it waits, is seen in liburcu's own state, so that
+ * nothing here depends on time.
  */
 #include <ebb_hot.h>
 #include <pthread.h>
