@@ -259,6 +259,33 @@ build_uml() {
 	unlock
 }
 
+# kunit_judge TREE BASE END: what came of each case that BASE.console tells of goes to BASE.tsv, lines
+# "suite.case<TAB>STATUS". Fails if a case did, if the kernel says that something is wrong, or does
+# not say END.
+kunit_judge() {
+	local tree=$1 base=$2 end=$3
+	"$cache/$tree/tools/testing/kunit/kunit.py" parse --json="$base.json" "$base.console" \
+		>"$base.parsed" 2>&1 || true
+	jq -r 'def cases($path): ($path + .name + ".") as $path
+		| (.test_cases[]? | "\($path)\(.name)\t\(.status)"), (.sub_groups[]? | cases($path));
+		.sub_groups[] | cases("")' "$base.json" | sort >"$base.tsv"
+	awk -F '\t' '{ n[$2]++; all++ }
+		END { print n["PASS"] + 0 " passed, " n["SKIP"] + 0 " skipped of " all + 0 }' "$base.tsv"
+	if ! grep -aq "$end" "$base.console"; then
+		tail -n 60 "$base.console"
+		echo "the kernel did not come to its end"
+		return 1
+	fi
+	if grep -v -e $'\tPASS$' -e $'\tSKIP$' "$base.tsv" || [ ! -s "$base.tsv" ]; then
+		tail -n 60 "$base.console"
+		return 1
+	fi
+	if grep -aE 'WARNING:|BUG:|Oops|Kernel panic|Call Trace|stall' "$base.console"; then
+		echo "(in $base.console)"
+		return 1
+	fi
+}
+
 tree_content() {
 	local file
 	[ -f "$cache/$1.touched" ] || return 0

@@ -20,7 +20,7 @@ builds() {
 kunit() {
 	try "KUnit of generic_pt, stock" linux/scripts/kunit.sh stock
 	try "KUnit of generic_pt, series" linux/scripts/kunit.sh series
-	try "KUnit: what passes on stock passes with the series" none_lost
+	try "KUnit: what passes on stock passes with the series" none_lost stock series
 }
 
 # sweep NAME TREE OPTION,... [VARIABLE=VALUE...]
@@ -149,7 +149,12 @@ debug_kernel() {
 	try "Linux series, $1: builds" kernel series "$1"
 	try "$1: patterns, traffic, teardown" \
 		vm "$1-series" series "$1" limit=900 -- "${short[@]}"
-	skip "$1: KUnit of the reclaimer" "its count of tables is exact on kernels for one CPU only"
+	try "$1: KUnit of generic_pt, on 2 CPUs" kunit_smp "$1"
+	if [ -f "$out/kunit-series.tsv" ]; then
+		try "$1: KUnit: what passes on 1 CPU passes on 2" none_lost series "$1"
+	else
+		skip "$1: KUnit: what passes on 1 CPU passes on 2" "it was not run on 1 CPU"
+	fi
 }
 
 with_checks() {
