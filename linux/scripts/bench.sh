@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source linux/scripts/lib.sh
 
-rounds=${1:-5}
+rounds=${1:-3}
 
 # bench_kernel TREE
 bench_kernel() {

@@ -145,14 +145,15 @@ bench_files() {
 	echo drivers/iommu/Makefile+=linux/bench/Makefile.add
 }
 
-# The trees by name: stock; series, with the series; mutant, with the series and the patch $mutant;
-# and the first two with the benchmark of linux/bench.
+# The trees by name: stock; series, with the series; series-N, with its first N patches; mutant, with
+# the series and the patch $mutant; and the first two with the benchmark of linux/bench.
 tree() {
 	local files=()
 	locked stock-source stock_tree
 	case $1 in
 	stock) return ;;
 	series) mapfile -t files < <(series) ;;
+	series-*) mapfile -t files < <(series | head -n "${1#series-}") ;;
 	mutant) mapfile -t files < <(series; echo "$mutant") ;;
 	bench-stock) mapfile -t files < <(bench_files) ;;
 	bench-series) mapfile -t files < <(series; bench_files) ;;
@@ -229,6 +230,24 @@ kernel() {
 			"$cache/build-stock-$config" "${fragments[@]}"
 		echo "$stamp" >"$cache/build-$tree-$config/stamp"
 	fi
+	unlock
+}
+
+make_riscv_objects() {
+	export ARCH=riscv CROSS_COMPILE=riscv64-linux-gnu-
+	config_into "$cache/stock" "$1" "$2"
+	nice -n 19 make -s -C "$1" -j "$jobs" CC="ccache ${CROSS_COMPILE}gcc" drivers/iommu/
+	ls "$1"/drivers/iommu/riscv/iommu.o "$1"/drivers/iommu/generic_pt/fmt/iommu_riscv64.o
+}
+
+# riscv_objects TREE: compiles the code of the IOMMUs for RISC-V.
+riscv_objects() {
+	lock "$1"
+	tree "$1"
+	export cache jobs
+	export -f config_into make_riscv_objects
+	in_place "$1" riscv bash -euo pipefail -c 'make_riscv_objects "$@"' make_riscv_objects \
+		"$cache/build-stock-riscv" "$PWD/linux/config/riscv.config"
 	unlock
 }
 

@@ -35,9 +35,7 @@ sweep() {
 	fi
 }
 
-quick() {
-	builds
-	kunit
+basics() {
 	sweep sweep-stock-type1-c2 stock backend=type1
 	sweep sweep-series-type1-c2 series backend=type1
 	sweep sweep-series-iommufd-c2 series backend=iommufd,threads=2,span=256G
@@ -45,6 +43,12 @@ quick() {
 		vm traffic-series series vm -- disk:hammer=1 net:hammer=1
 	try "a warning in the kernel's log fails a run" notices say:what=WARNING:
 	try "a command that fails fails a run" notices disk:disk=/dev/none
+}
+
+quick() {
+	builds
+	kunit
+	basics
 }
 
 # Each pattern that one could break, with reclaim without a pause beside it.
@@ -103,7 +107,7 @@ matrix() {
 	done < <(machines)
 }
 
-# Figures: EBB_LINUX_ROUNDS times each, three unless told, in turn, for the times vary.
+# EBB_LINUX_ROUNDS times each, three unless told, in turn, for the times vary.
 figures() {
 	local round cpus tree
 	for ((round = 1; round <= ${EBB_LINUX_ROUNDS:-3}; round++)); do
@@ -117,13 +121,16 @@ figures() {
 		done
 	done
 	sweep sweep-off-type1-c2 series backend=type1 append=iommu.pt_reclaim=0
-	counted icount-stock stock
-	counted icount-series series
-	counted icount-off series append=iommu.pt_reclaim=0
 	for tree in stock series; do
 		try "NVMe, 163,840 random reads of 4 KiB, $tree" \
 			vm "randread-$tree" "$tree" vm -- disk:verify=0,threads=32,requests=5120
 	done
+}
+
+instructions() {
+	counted icount-stock stock
+	counted icount-series series
+	counted icount-off series append=iommu.pt_reclaim=0
 }
 
 counted() {
@@ -170,16 +177,24 @@ debug_kernels() {
 	with_kcsan
 }
 
+# The second patch is the one that changes RISC-V's driver.
+riscv() {
+	try "RISC-V, after the second patch: compiles" riscv_objects series-2
+	try "RISC-V, after the last patch: compiles" riscv_objects series
+}
+
 times() {
 	try "times of map and unmap under UML" linux/scripts/bench.sh
 }
 
 full() {
 	quick
-	figures
-	at_length
-	matrix
-	pressure
 	debug_kernels
+	matrix
+	instructions
+	pressure
+	riscv
 	times
+	at_length
+	figures
 }
