@@ -146,7 +146,8 @@ bench_files() {
 }
 
 # The trees by name: stock; series, with the series; series-N, with its first N patches; mutant, with
-# the series and the patch $mutant; and the first two with the benchmark of linux/bench.
+# the series and the patch $mutant; and the first two with the benchmark of linux/bench, the second
+# also with its static branch as a constant.
 tree() {
 	local files=()
 	locked stock-source stock_tree
@@ -157,6 +158,7 @@ tree() {
 	mutant) mapfile -t files < <(series; echo "$mutant") ;;
 	bench-stock) mapfile -t files < <(bench_files) ;;
 	bench-series) mapfile -t files < <(series; bench_files) ;;
+	bench-constant) mapfile -t files < <(series; echo linux/bench/constant.patch; bench_files) ;;
 	*)
 		echo "no tree '$1'" >&2
 		return 1
