@@ -156,9 +156,9 @@ debug_kernel() {
 	try "Linux series, $1: builds" kernel series "$1"
 	try "$1: patterns, traffic, teardown" \
 		vm "$1-series" series "$1" limit=900 -- "${short[@]}"
-	try "$1: KUnit of generic_pt, on 2 CPUs" kunit_smp "$1"
+	try "$1: KUnit of the reclaimer, on 2 CPUs" kunit_smp "$1"
 	if [ -f "$out/kunit-series.tsv" ]; then
-		try "$1: KUnit: what passes on 1 CPU passes on 2" none_lost series "$1"
+		try "$1: KUnit: what passes on 1 CPU passes on 2" none_lost series "$1" reclaim_test
 	else
 		skip "$1: KUnit: what passes on 1 CPU passes on 2" "it was not run on 1 CPU"
 	fi
