@@ -282,7 +282,7 @@ build_uml() {
 
 # kunit_judge TREE BASE END: what came of each case that BASE.console tells of goes to BASE.tsv, lines
 # "suite.case<TAB>STATUS". Fails if a case did, if the kernel says that something is wrong, or does
-# not say END.
+# not say END. BASE is absolute: KUnit's tool changes the directory.
 kunit_judge() {
 	local tree=$1 base=$2 end=$3
 	"$cache/$tree/tools/testing/kunit/kunit.py" parse --json="$base.json" "$base.console" \

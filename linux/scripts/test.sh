@@ -97,7 +97,7 @@ none_lost() {
 kunit_smp() {
 	vm "kunit-$1" series "$1" memory=2G limit=900 \
 		"append=intel_iommu=off amd_iommu=off kunit.enable=1 kunit.filter_glob=*reclaim_test" --
-	kunit_judge series "$out/kunit-$1" 'reboot: Power down'
+	kunit_judge series "$PWD/$out/kunit-$1" 'reboot: Power down'
 }
 
 # The memory of tables goes back: 2 MiB at most 100 ms after the sweep, 32 MiB at most in it.

@@ -156,6 +156,9 @@ debug_kernel() {
 	try "Linux series, $1: builds" kernel series "$1"
 	try "$1: patterns, traffic, teardown" \
 		vm "$1-series" series "$1" limit=900 -- "${short[@]}"
+}
+
+debug_kunit() {
 	try "$1: KUnit of the reclaimer, on 2 CPUs" kunit_smp "$1"
 	if [ -f "$out/kunit-series.tsv" ]; then
 		try "$1: KUnit: what passes on 1 CPU passes on 2" none_lost series "$1" reclaim_test
@@ -166,10 +169,20 @@ debug_kernel() {
 
 with_checks() {
 	debug_kernel debug
+	kunit_with_checks
+}
+
+kunit_with_checks() {
+	debug_kunit debug
 }
 
 with_kcsan() {
 	debug_kernel kcsan
+	kunit_with_kcsan
+}
+
+kunit_with_kcsan() {
+	debug_kunit kcsan
 }
 
 debug_kernels() {
