@@ -13,7 +13,8 @@ guest() {
 	"${CC:-gcc}" -static -O2 -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Werror \
 		-isystem "$cache/headers/include" -pthread linux/guest/*.c -o "$directory/init"
 	mkdir "$directory/dev"
-	(cd "$directory" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1) >"$initrd"
+	(cd "$directory" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1) >"$initrd.$$"
+	mv "$initrd.$$" "$initrd"
 	rm -rf "$directory"
 }
 
