@@ -33,6 +33,7 @@ packages_of() {
 	linux)
 		echo gcc make flex bison bc libelf-dev libssl-dev perl python3 patch xz-utils rsync
 		echo ccache cpio jq util-linux qemu-system-x86 ipxe-qemu libc6-dev
+		echo gcc-riscv64-linux-gnu
 		;;
 	*)
 		echo "packages.sh: unknown task '$1'" >&2

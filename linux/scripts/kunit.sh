@@ -22,23 +22,4 @@ build_uml "$tree" uml drivers/iommu/generic_pt/.kunitconfig "$result"
 timeout -k 5 "$limit" nice -n 19 "$result.uml" mem=1G console=tty kunit.enable=1 kunit_shutdown=halt \
 	${filter:+"kunit.filter_glob=$filter"} </dev/null >"$result.console" 2>&1 || true
 rm -f "$result.uml"
-"$cache/$tree/tools/testing/kunit/kunit.py" parse --json="$result.json" "$result.console" \
-	>"$result.parsed" 2>&1 || true
-jq -r 'def cases($path): ($path + .name + ".") as $path
-	| (.test_cases[]? | "\($path)\(.name)\t\(.status)"), (.sub_groups[]? | cases($path));
-	.sub_groups[] | cases("")' "$result.json" | sort >"$result.tsv"
-awk -F '\t' '{ n[$2]++; all++ }
-	END { print n["PASS"] + 0 " passed, " n["SKIP"] + 0 " skipped of " all + 0 }' "$result.tsv"
-if ! grep -aq 'reboot: System halted' "$result.console"; then
-	tail -n 60 "$result.console"
-	echo "the kernel did not come to its end"
-	exit 1
-fi
-if grep -v -e $'\tPASS$' -e $'\tSKIP$' "$result.tsv" || [ ! -s "$result.tsv" ]; then
-	tail -n 60 "$result.console"
-	exit 1
-fi
-if grep -aE 'WARNING:|BUG:|Oops|Kernel panic|Call Trace|stall' "$result.console"; then
-	echo "(in $result.console)"
-	exit 1
-fi
+kunit_judge "$tree" "$result" 'reboot: System halted'

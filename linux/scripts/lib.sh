@@ -145,17 +145,20 @@ bench_files() {
 	echo drivers/iommu/Makefile+=linux/bench/Makefile.add
 }
 
-# The trees by name: stock; series, with the series; mutant, with the series and the patch $mutant;
-# and the first two with the benchmark of linux/bench.
+# The trees by name: stock; series, with the series; series-N, with its first N patches; mutant, with
+# the series and the patch $mutant; and the first two with the benchmark of linux/bench, the second
+# also with its static branch as a constant.
 tree() {
 	local files=()
 	locked stock-source stock_tree
 	case $1 in
 	stock) return ;;
 	series) mapfile -t files < <(series) ;;
+	series-*) mapfile -t files < <(series | head -n "${1#series-}") ;;
 	mutant) mapfile -t files < <(series; echo "$mutant") ;;
 	bench-stock) mapfile -t files < <(bench_files) ;;
 	bench-series) mapfile -t files < <(series; bench_files) ;;
+	bench-constant) mapfile -t files < <(series; echo linux/bench/constant.patch; bench_files) ;;
 	*)
 		echo "no tree '$1'" >&2
 		return 1
@@ -232,6 +235,24 @@ kernel() {
 	unlock
 }
 
+make_riscv_objects() {
+	export ARCH=riscv CROSS_COMPILE=riscv64-linux-gnu-
+	config_into "$cache/stock" "$1" "$2"
+	nice -n 19 make -s -C "$1" -j "$jobs" CC="ccache ${CROSS_COMPILE}gcc" drivers/iommu/
+	ls "$1"/drivers/iommu/riscv/iommu.o "$1"/drivers/iommu/generic_pt/fmt/iommu_riscv64.o
+}
+
+# riscv_objects TREE: compiles the code of the IOMMUs for RISC-V.
+riscv_objects() {
+	lock "$1"
+	tree "$1"
+	export cache jobs
+	export -f config_into make_riscv_objects
+	in_place "$1" riscv bash -euo pipefail -c 'make_riscv_objects "$@"' make_riscv_objects \
+		"$cache/build-stock-riscv" "$PWD/linux/config/riscv.config"
+	unlock
+}
+
 # kunit_py TREE CONFIG COMMAND ARGUMENT...: KUnit's own tool, which builds under User-Mode Linux.
 kunit_py() {
 	local tree=$1 config=$2
@@ -257,6 +278,33 @@ build_uml() {
 	}
 	cp "$cache/build-$tree-$config/linux" "$base.uml"
 	unlock
+}
+
+# kunit_judge TREE BASE END: what came of each case that BASE.console tells of goes to BASE.tsv, lines
+# "suite.case<TAB>STATUS". Fails if a case did, if the kernel says that something is wrong, or does
+# not say END. BASE is absolute: KUnit's tool changes the directory.
+kunit_judge() {
+	local tree=$1 base=$2 end=$3
+	"$cache/$tree/tools/testing/kunit/kunit.py" parse --json="$base.json" "$base.console" \
+		>"$base.parsed" 2>&1 || true
+	jq -r 'def cases($path): ($path + .name + ".") as $path
+		| (.test_cases[]? | "\($path)\(.name)\t\(.status)"), (.sub_groups[]? | cases($path));
+		.sub_groups[] | cases("")' "$base.json" | sort >"$base.tsv"
+	awk -F '\t' '{ n[$2]++; all++ }
+		END { print n["PASS"] + 0 " passed, " n["SKIP"] + 0 " skipped of " all + 0 }' "$base.tsv"
+	if ! grep -aq "$end" "$base.console"; then
+		tail -n 60 "$base.console"
+		echo "the kernel did not come to its end"
+		return 1
+	fi
+	if grep -v -e $'\tPASS$' -e $'\tSKIP$' "$base.tsv" || [ ! -s "$base.tsv" ]; then
+		tail -n 60 "$base.console"
+		return 1
+	fi
+	if grep -aE 'WARNING:|BUG:|Oops|Kernel panic|Call Trace|stall' "$base.console"; then
+		echo "(in $base.console)"
+		return 1
+	fi
 }
 
 tree_content() {

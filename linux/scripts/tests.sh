@@ -20,7 +20,7 @@ builds() {
 kunit() {
 	try "KUnit of generic_pt, stock" linux/scripts/kunit.sh stock
 	try "KUnit of generic_pt, series" linux/scripts/kunit.sh series
-	try "KUnit: what passes on stock passes with the series" none_lost
+	try "KUnit: what passes on stock passes with the series" none_lost stock series
 }
 
 # sweep NAME TREE OPTION,... [VARIABLE=VALUE...]
@@ -35,9 +35,7 @@ sweep() {
 	fi
 }
 
-quick() {
-	builds
-	kunit
+basics() {
 	sweep sweep-stock-type1-c2 stock backend=type1
 	sweep sweep-series-type1-c2 series backend=type1
 	sweep sweep-series-iommufd-c2 series backend=iommufd,threads=2,span=256G
@@ -45,6 +43,12 @@ quick() {
 		vm traffic-series series vm -- disk:hammer=1 net:hammer=1
 	try "a warning in the kernel's log fails a run" notices say:what=WARNING:
 	try "a command that fails fails a run" notices disk:disk=/dev/none
+}
+
+quick() {
+	builds
+	kunit
+	basics
 }
 
 # Each pattern that one could break, with reclaim without a pause beside it.
@@ -103,7 +107,7 @@ matrix() {
 	done < <(machines)
 }
 
-# Figures: EBB_LINUX_ROUNDS times each, three unless told, in turn, for the times vary.
+# EBB_LINUX_ROUNDS times each, three unless told, in turn, for the times vary.
 figures() {
 	local round cpus tree
 	for ((round = 1; round <= ${EBB_LINUX_ROUNDS:-3}; round++)); do
@@ -117,13 +121,16 @@ figures() {
 		done
 	done
 	sweep sweep-off-type1-c2 series backend=type1 append=iommu.pt_reclaim=0
-	counted icount-stock stock
-	counted icount-series series
-	counted icount-off series append=iommu.pt_reclaim=0
 	for tree in stock series; do
 		try "NVMe, 163,840 random reads of 4 KiB, $tree" \
 			vm "randread-$tree" "$tree" vm -- disk:verify=0,threads=32,requests=5120
 	done
+}
+
+instructions() {
+	counted icount-stock stock
+	counted icount-series series
+	counted icount-off series append=iommu.pt_reclaim=0
 }
 
 counted() {
@@ -149,20 +156,44 @@ debug_kernel() {
 	try "Linux series, $1: builds" kernel series "$1"
 	try "$1: patterns, traffic, teardown" \
 		vm "$1-series" series "$1" limit=900 -- "${short[@]}"
-	skip "$1: KUnit of the reclaimer" "its count of tables is exact on kernels for one CPU only"
+}
+
+debug_kunit() {
+	try "$1: KUnit of the reclaimer, on 2 CPUs" kunit_smp "$1"
+	if [ -f "$out/kunit-series.tsv" ]; then
+		try "$1: KUnit: what passes on 1 CPU passes on 2" none_lost series "$1" reclaim_test
+	else
+		skip "$1: KUnit: what passes on 1 CPU passes on 2" "it was not run on 1 CPU"
+	fi
 }
 
 with_checks() {
 	debug_kernel debug
+	kunit_with_checks
+}
+
+kunit_with_checks() {
+	debug_kunit debug
 }
 
 with_kcsan() {
 	debug_kernel kcsan
+	kunit_with_kcsan
+}
+
+kunit_with_kcsan() {
+	debug_kunit kcsan
 }
 
 debug_kernels() {
 	with_checks
 	with_kcsan
+}
+
+# The second patch is the one that changes RISC-V's driver.
+riscv() {
+	try "RISC-V, after the second patch: compiles" riscv_objects series-2
+	try "RISC-V, after the last patch: compiles" riscv_objects series
 }
 
 times() {
@@ -171,10 +202,12 @@ times() {
 
 full() {
 	quick
-	figures
-	at_length
-	matrix
-	pressure
 	debug_kernels
+	matrix
+	instructions
+	pressure
+	riscv
 	times
+	at_length
+	figures
 }

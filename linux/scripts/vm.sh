@@ -13,7 +13,8 @@ guest() {
 	"${CC:-gcc}" -static -O2 -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Werror \
 		-isystem "$cache/headers/include" -pthread linux/guest/*.c -o "$directory/init"
 	mkdir "$directory/dev"
-	(cd "$directory" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1) >"$initrd"
+	(cd "$directory" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1) >"$initrd.$$"
+	mv "$initrd.$$" "$initrd"
 	rm -rf "$directory"
 }
 
@@ -40,7 +41,7 @@ always+=' vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interr
 #   append   to the kernel's command line
 #   qemu     further arguments of QEMU (array)
 #   icount   count instructions: each takes a nanosecond, and so a tick
-#   limit    seconds                                  (default 300)
+#   limit    seconds, times EBB_LINUX_PATIENCE where the host is busy (default 300)
 #   commands of the test program (array)
 # Leaves $out/NAME.console and $out/NAME.jsonl, and fails unless all went well.
 boot() {
@@ -50,7 +51,7 @@ boot() {
 	truncate -s 1G "$disk"
 	rm -f "$base.console" "$base.jsonl"
 	cut -d ' ' -f 1 /proc/loadavg >"$base.load"
-	nice -n 19 timeout --foreground -k 5 "${limit:-300}" qemu-system-x86_64 \
+	nice -n 19 timeout --foreground -k 5 "$((${limit:-300} * ${EBB_LINUX_PATIENCE:-1}))" qemu-system-x86_64 \
 		-machine q35,kernel-irqchip=split -accel "${accel:-tcg,thread=multi}" -cpu max \
 		-m "${memory:-6G}" -smp "${cpus:-2}" -nodefaults -display none -monitor none -no-reboot \
 		-kernel "$kernel" -initrd "$initrd" \
