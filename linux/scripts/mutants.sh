@@ -15,22 +15,17 @@ mutants=${EBB_LINUX_MUTANTS:-linux/mutants}
 caught=0 of=0
 record=$out/mutants.tsv
 
-# is FILE NAME STATUS: all that the case reports, if it reports anything, has that status.
-is() {
-	awk -F '\t' -v name="$2" -v status="$3" '
-		$1 ~ "(^|[.])" name "([.]|$)" { found = 1; if ($2 != status && $2 != "SKIP") other = 1 }
-		END { exit !found || other }' "$1"
-}
-
-# Of the cases that the file names, those that pass without the fault, and fail or stay out with it.
+# Of the cases that the file names, those that pass without the fault, and with it fail or are not
+# come to, for whatever format.
 failing() {
 	local patch=$1 name
 	[ -f "$out/kunit-mutant-some.tsv" ] || return 0
 	while read -r name; do
-		if is "$out/kunit-series-some.tsv" "$name" PASS &&
-			! is "$out/kunit-mutant-some.tsv" "$name" PASS; then
-			echo "$name"
-		fi
+		join -t $'\t' -a 1 -o 0,1.2,2.2 -e missing \
+			"$out/kunit-series-some.tsv" "$out/kunit-mutant-some.tsv" |
+			awk -F '\t' -v name="$name" '
+				$1 ~ "(^|[.])" name "([.]|$)" && $2 == "PASS" && $3 != "PASS" { found = 1 }
+				END { if (found) print name }'
 	done < <(sed -n 's/^Caught by: kunit //p' "$patch")
 }
 
