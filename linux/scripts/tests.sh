@@ -121,6 +121,10 @@ figures() {
 		done
 	done
 	sweep sweep-off-type1-c2 series backend=type1 append=iommu.pt_reclaim=0
+}
+
+random_reads() {
+	local tree
 	for tree in stock series; do
 		try "NVMe, 163,840 random reads of 4 KiB, $tree" \
 			vm "randread-$tree" "$tree" vm -- disk:verify=0,threads=32,requests=5120
@@ -209,5 +213,6 @@ full() {
 	riscv
 	times
 	at_length
+	random_reads
 	figures
 }
