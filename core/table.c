@@ -158,15 +158,20 @@ int ebb_trim(struct ebb_gather *g)
 
 /* ---- linking and unlinking ---- */
 
+/*
+ * The domain's count is signed for as long as some have not told: what one has linked another may
+ * have freed, and told first.
+ */
 void ebb_held_tell(struct ebb_gather *g)
 {
 	struct ebb_domain *d = g->domain;
-	uint64_t most = (uint64_t)g->held_most,
-		 peak = __atomic_load_n(&d->held_peak, __ATOMIC_RELAXED);
+	uint64_t peak = __atomic_load_n(&d->held_peak, __ATOMIC_RELAXED);
+	int64_t most = g->held_most;
 
-	most += __atomic_fetch_add(&d->held, (uint64_t)g->held, __ATOMIC_RELAXED);
-	while (most > peak && !__atomic_compare_exchange_n(&d->held_peak, &peak, most, true,
-							   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	most += (int64_t)__atomic_fetch_add(&d->held, (uint64_t)g->held, __ATOMIC_RELAXED);
+	while (most > (int64_t)peak &&
+	       !__atomic_compare_exchange_n(&d->held_peak, &peak, (uint64_t)most, true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 	__atomic_store_n(&g->held, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&g->held_most, 0, __ATOMIC_RELAXED);

@@ -419,6 +419,29 @@ static void a_batch_of_tables_in_use_is_sifted(struct fixture *f)
 
 /* ---- counters and spare tables ---- */
 
+/* Who frees what another has linked may tell first: the domain's count is below 0 then. */
+static void what_others_free_is_counted(struct fixture *f)
+{
+	struct ebb_gather other;
+	uint64_t most;
+
+	for (unsigned i = 0; i < 5; i++)
+		do_map(f, BASE + i * MIB_2, 0, PAGE);
+	most = held(f);
+	for (unsigned i = 0; i < 5; i++)
+		do_unmap(f, BASE + i * MIB_2, PAGE);
+	do_sync(f);
+	ebb_gather_init(&other, &f->domain);
+	assert_true(ebb_reclaim(&other, UINT_MAX) >= 5);
+	ebb_gather_fini(&other);
+	assert_int_equal(held(f), 1);
+	/* One that has nothing to tell tells it. */
+	ebb_gather_init(&other, &f->domain);
+	ebb_gather_fini(&other);
+	assert_int_equal(held(f), 1);
+	assert_in_range(stats_of(f).held_peak, 1, most);
+}
+
 static void the_counters_tell_how_often_tables_were_freed(struct fixture *f)
 {
 	struct ebb_stats stats;
@@ -509,6 +532,7 @@ static const struct test_case cases[] = {
 		  BATCH = 64),
 	CASE_WITH(tables_of_two_levels_are_not_taken_for_each_other, DEFERRED, BATCH = 64),
 	CASE_WITH(a_batch_of_tables_in_use_is_sifted, DEFERRED, BATCH = 4),
+	CASE_WITH(what_others_free_is_counted, DEFERRED, BATCH = 64),
 	CASE_WITH(the_counters_tell_how_often_tables_were_freed, DEFERRED, BATCH = 64),
 	CASE_WITH(freed_tables_are_used_again, FREEING),
 	CASE_WITH(trim_gives_every_spare_table_back, FREEING, BATCH = 64),
