@@ -129,7 +129,6 @@ struct crew {
 struct worker {
 	struct crew *crew;
 	pthread_t thread;
-	bool online; /* every other one */
 	uint64_t first, end; /* pairs */
 	struct timespec started, ended;
 	int error;
@@ -180,10 +179,7 @@ static void *worker_main(void *arg)
 	if (atomic_load(&crew->failed))
 		goto out;
 	pthread_barrier_wait(&crew->start);
-	if (worker->online)
-		ebb_hosted_online();
-	else
-		ebb_hosted_register_thread();
+	ebb_hosted_online();
 	clock_gettime(CLOCK_MONOTONIC, &worker->started);
 	worker->error = sweep_part(worker, &gather);
 	clock_gettime(CLOCK_MONOTONIC, &worker->ended);
@@ -233,7 +229,6 @@ static unsigned start_workers(struct crew *crew, struct worker *workers)
 
 	for (unsigned i = 0; i < threads; i++) {
 		workers[i].crew = crew;
-		workers[i].online = i % 2;
 		workers[i].first = next;
 		next += pairs / threads + (i < pairs % threads);
 		workers[i].end = next;
