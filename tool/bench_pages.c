@@ -12,7 +12,8 @@
 #include <sys/mman.h>
 
 /* NOLINTNEXTLINE(misc-redundant-expression) */
-_Static_assert(BENCH_CHUNK_SIZE == EBB_CHUNK_SIZE, "peers look for descriptors elsewhere");
+_Static_assert(BENCH_CHUNK_SIZE == EBB_CHUNK_SIZE && BENCH_DESC_SIZE == EBB_HOSTED_DESC_SIZE,
+	       "peers look for descriptors elsewhere");
 
 #define LOT 64u /* pages that go from list to list at a time */
 
