@@ -131,6 +131,15 @@ notices() {
 	grep -q '"test": "end"' "$out/notices.jsonl"
 }
 
+# KCSAN reports the race that the tree mutant has.
+kcsan_notices() {
+	local build=$cache/build-mutant-kcsan
+	vm kcsan-race mutant kcsan append=kcsan.skip_watch=150 limit=900 -- "${short[1]}" "${short[3]}" \
+		>/dev/null || true
+	grep -q '"test": "end"' "$out/kcsan-race.jsonl" || return 1
+	races_in "$build" "$out/kcsan-race" ours | tee /dev/stderr | grep -q reclaim
+}
+
 # A table of 4 KiB for each page.
 sweep_keeps() {
 	holds "$1" '.later_kib - .start_kib >= 4 * .pairs'

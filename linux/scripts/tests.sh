@@ -182,7 +182,20 @@ kunit_with_checks() {
 
 with_kcsan() {
 	debug_kernel kcsan
+	kcsan_dense
 	kunit_with_kcsan
+}
+
+# As KCSAN samples unless told, it does not notice a race that was put in. One access in 150, and it does.
+kcsan_dense() {
+	try "kcsan, sampled densely: patterns, traffic, teardown" \
+		vm kcsan-dense-series series kcsan append=kcsan.skip_watch=150 limit=1800 -- "${short[@]}"
+	try "kcsan: builds with a race put in" with_race kernel mutant kcsan
+	try "kcsan: the race is noticed" kcsan_notices
+}
+
+with_race() {
+	mutant=linux/mutants/kcsan/unmarked-scan.patch "$@"
 }
 
 kunit_with_kcsan() {
