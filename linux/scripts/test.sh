@@ -29,6 +29,10 @@ try() {
 }
 
 finish() {
+	if [ -s "$out/repeated.txt" ]; then
+		echo "# boots that ended by a fault of the emulator (emulator_fault in vm.sh), and were repeated:"
+		sed 's/^/# /' "$out/repeated.txt"
+	fi
 	echo "$passed passed, $failures failed, $skipped skipped"
 	[ $failures -eq 0 ]
 	exit
@@ -166,6 +170,7 @@ if [ "$mode" = quick ] && [ -f "$before" ] && [ -z "${EBB_LINUX_AGAIN-}" ]; then
 	cat "$before"
 	exit
 fi
+rm -f "$out/repeated.txt"
 echo "# $about"
 echo "$about" >"$out/about.txt"
 case $mode in
