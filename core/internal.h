@@ -16,6 +16,12 @@ struct ebb_table {
 	uint64_t entry[EBB_TABLE_ENTRIES];
 };
 
+/* The table that an entry is in. */
+static inline struct ebb_table *ebb_table_of(uint64_t *ep)
+{
+	return (struct ebb_table *)((uintptr_t)ep & ~(uintptr_t)(EBB_TABLE_SIZE - 1));
+}
+
 #define EBB_LINE_ENTRIES 8u /* entries in a 64-byte cache line */
 #define EBB_PAGE_LG2	 12u
 #define EBB_INDEX_LG2	 9u
@@ -186,6 +192,21 @@ EBB_INLINE bool ebb_line_is_zero(const uint64_t *line)
 #endif
 }
 
+/* Whether all of a line is zero but for entry i of it. */
+EBB_INLINE bool ebb_line_is_zero_but(const uint64_t *line, unsigned i)
+{
+#ifdef EBB_HOT_LINE_IS_ZERO_BUT
+	return ebb_hot_line_is_zero_but(line, i);
+#else
+	uint64_t any = 0;
+
+	EBB_UNROLL
+	for (unsigned k = 0; k < EBB_LINE_ENTRIES; k++)
+		any |= k == i ? 0 : __atomic_load_n(&line[k], __ATOMIC_RELAXED);
+	return any == 0;
+#endif
+}
+
 /* The bits that all entries of a line have. */
 EBB_INLINE uint64_t ebb_line_common(const uint64_t *line)
 {
@@ -242,21 +263,32 @@ EBB_INLINE void ebb_write_back(const struct ebb_domain *d, const uint64_t *ep, u
 
 /*
  * The entry that refers to the table at `level` on the way to iova, or NULL if the way there is
- * broken. Needs level < top. Passes FROZEN entries, as unmap may (step 4).
+ * broken. Needs level < top. Passes FROZEN entries, as unmap may (step 4). *up: the entry that
+ * refers to the table that it is in, NULL where that is the root.
  */
-EBB_INLINE uint64_t *ebb_walk_to(const struct ebb_format *f, const struct ebb_domain *d,
-				 uint64_t iova, unsigned level)
+EBB_INLINE uint64_t *ebb_walk_to_pair(const struct ebb_format *f, const struct ebb_domain *d,
+				      uint64_t iova, unsigned level, uint64_t **up)
 {
 	struct ebb_table *t = d->root;
 
+	*up = NULL;
 	for (unsigned l = ebb_top(d); l > level + 1; l--) {
-		uint64_t e = ebb_load(&t->entry[ebb_index(iova, l)]);
+		uint64_t *ep = &t->entry[ebb_index(iova, l)], e = ebb_load(ep);
 
 		if (ebb_unlikely(!ebb_is_plain(f, e)) && !ebb_is_table(f, e, l))
 			return NULL;
 		t = ebb_child(f, e);
+		*up = ep;
 	}
 	return &t->entry[ebb_index(iova, level + 1)];
+}
+
+EBB_INLINE uint64_t *ebb_walk_to(const struct ebb_format *f, const struct ebb_domain *d,
+				 uint64_t iova, unsigned level)
+{
+	uint64_t *up;
+
+	return ebb_walk_to_pair(f, d, iova, level, &up);
 }
 
 /*

@@ -138,10 +138,7 @@ static bool install(const struct ebb_format *f, enum ebb_policy policy, struct j
 		return false;
 	}
 	if (policy == EBB_RWLOCK) {
-		struct ebb_table *parent =
-			(struct ebb_table *)((uintptr_t)ep & ~(uintptr_t)(EBB_TABLE_SIZE - 1));
-
-		__atomic_fetch_add(&ebb_hot_desc(parent)->count, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&ebb_hot_desc(ebb_table_of(ep))->count, 1, __ATOMIC_RELAXED);
 	}
 	*e = new;
 	return true;

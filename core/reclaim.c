@@ -26,14 +26,18 @@
  * reclaim, for a batch of candidates (this file):
  *
  *  7. In a section each: walk to E. Not TABLE, or C not all zero: drop. CAS(E, TABLE(C) ->
- *     FROZEN(C, o)).
+ *     FROZEN(C, o)). If E is all that P holds: the same with P and the entry that refers to it, and
+ *     P and C are a pair from here on.
  *  8. One grace period for the batch.
  *  9. In a section each: walk again. E is not FROZEN(C, o): drop. C not all zero: CAS(E, FROZEN(C,
  *     o) -> TABLE(C)), and if that succeeded look again: all zero now, it is a candidate again. C
- *     all zero: CAS(E, FROZEN(C, o) -> DEAD(C, o)), write back.
+ *     all zero: CAS(E, FROZEN(C, o) -> DEAD(C, o)), write back. A pair: first the same with P,
+ *     where FROZEN(C, o) with C all zero counts as zero, and if P is dead now, leave E alone; if it
+ *     is not, C goes on without it.
  * 10. Wide invalidation of the spans of the dead; wait for its token.
  * 11. In a section each: walk again, CAS(E, DEAD(C, o) -> 0), write back. Lost: drop. C is
- *     unlinked, and P a candidate.
+ *     unlinked, and P a candidate. A pair: the same with P, then exchange E for 0 and write back.
+ *     Lost: thaw E as in step 9.
  * 12. After another grace period, which a later batch's step 8 may be, nobody holds C, and it is
  *     free.
  *
@@ -73,6 +77,20 @@
  *     E, and E cannot become DEAD, nor the hint be set again, before that section has ended (8). So
  *     at the scan of step 9 either the hint is true, or its breaker has thawed E and the CAS fails.
  *
+ *  h. A pair is freed by one freeze, grace period and invalidation instead of two, and a to g hold
+ *     for it. Call U the entry that refers to P. (a) A map below P that saw U before it was frozen
+ *     has ended by step 9, and its leaf or its table is seen; one that came later thawed U. (b) The
+ *     invalidation is of P's whole span; while U is DEAD, or 0, the device learns neither P nor C
+ *     anew. (c, d) Nobody maps below P once U is DEAD without reviving it. (e) C is taken out of E
+ *     by an exchange, for its span's owner may do the same, having come there before U was DEAD; if
+ *     P's span's owner takes P, dead, he takes C out of it as well (unmap.c). No reclaimer can: all
+ *     the while E is FROZEN by us. (f) That is why E is frozen, though step 9 needs only U to be.
+ *     Another reclaimer would freeze E, lose its way at U, DEAD, and drop C; a mapper who then
+ *     revives U to map elsewhere in P would leave C behind, empty and FROZEN for ever. As it is,
+ *     others leave C to us, and we look again: at C whenever P cannot go, at P when we thaw U. (g)
+ *     The look at P is by the hint in U. And U may refer to another table by the time we freeze it,
+ *     P having been unlinked since we walked through it; we look at that.
+ *
  * Bits that hardware or mappers may change in E meanwhile (accessed, known, the hint) do not count
  * as a change: comparisons ignore them and each CAS carries them over. docs/protocol.md has the
  * longer version, and what the models prove.
@@ -103,6 +121,17 @@ EBB_INLINE bool scan(const struct ebb_format *f, uint64_t e, const struct ebb_ta
 	if (e & f->sparse)
 		return ebb_line_is_zero(&c->entry[ebb_hint_line(f, e) * EBB_LINE_ENTRIES]);
 	return ebb_table_is_zero(c);
+}
+
+/* The line that an entry is in. */
+EBB_INLINE const uint64_t *line_of(const uint64_t *ep)
+{
+	return (const uint64_t *)((uintptr_t)ep & ~(uintptr_t)(EBB_LINE_ENTRIES * sizeof(*ep) - 1));
+}
+
+EBB_INLINE unsigned line_index(const uint64_t *ep)
+{
+	return (unsigned)(ep - line_of(ep));
 }
 
 /* ---- owner numbers ---- */
@@ -231,44 +260,96 @@ EBB_INLINE unsigned section_end(unsigned start, unsigned n)
 	return n - start < SECTION ? n : start + SECTION;
 }
 
+/* Step 7 for the table of ep, if `up` refers to it still, and by its hint ep is all it holds. */
+EBB_INLINE bool freeze_above(const struct ebb_format *f, uint64_t *up, uint64_t *ep, unsigned owner)
+{
+	uint64_t e = ebb_load(up), pa = e & f->pa_bits;
+
+	return (e & f->sparse) && ebb_child(f, e) == ebb_table_of(ep) &&
+	       ebb_line_is_zero_but(line_of(ep), line_index(ep)) &&
+	       change_state(f, up, ebb_state_table(f, pa), ebb_state_frozen(f, pa, owner),
+			    carried(f));
+}
+
 /* Step 7. */
 EBB_INLINE bool freeze_one(const struct ebb_format *f, struct ebb_domain *d, struct ebb_work *w,
 			   unsigned owner)
 {
 	unsigned level = ebb_cand_level(w->cand);
-	uint64_t *ep = ebb_walk_to(f, d, w->cand, level);
-	bool frozen = false;
+	uint64_t *up, *ep = ebb_walk_to_pair(f, d, w->cand, level, &up);
+	uint64_t e = ep ? ebb_load(ep) : 0, pa = e & f->pa_bits;
 
-	if (ep) {
-		uint64_t e = ebb_load(ep), pa = e & f->pa_bits;
-
-		if (ebb_is_table(f, e, level + 1) && !ebb_owner(f, e)) {
-			w->table = ebb_child(f, e);
-			frozen = scan(f, e, w->table) &&
-				 change_state(f, ep, ebb_state_table(f, pa),
-					      ebb_state_frozen(f, pa, owner), carried(f));
-		}
-	}
-	return frozen;
+	if (!ebb_is_table(f, e, level + 1) || ebb_owner(f, e))
+		return false;
+	w->table = ebb_child(f, e);
+	w->above = NULL;
+	if (!scan(f, e, w->table) || !change_state(f, ep, ebb_state_table(f, pa),
+						   ebb_state_frozen(f, pa, owner), carried(f)))
+		return false;
+	if (up && freeze_above(f, up, ep, owner))
+		w->above = ebb_table_of(ep);
+	return true;
 }
 
-/* Step 9. *again: the table is a candidate again. */
-EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_domain *d, const struct ebb_work *w,
-			 unsigned owner, bool *again)
+/* Step 9: we take back our freeze of t, in ep. Whether t is a candidate again. */
+static bool thaw(const struct ebb_format *f, uint64_t *ep, const struct ebb_table *t,
+		 unsigned owner)
 {
+	uint64_t pa = ebb_hot_pa(t).v;
+
+	if (!change_state(f, ep, ebb_state_frozen(f, pa, owner), ebb_state_table(f, pa),
+			  carried(f)))
+		return false;
+	/* Who still saw our freeze relies on us to see what he saw. */
+	ebb_full_fence();
+	return scan(f, ebb_load(ep), t);
+}
+
+/* Whether the table of ep, to which e refers, holds nothing but t, frozen by us and all zero. */
+static bool holds_only(const struct ebb_format *f, uint64_t e, const uint64_t *ep,
+		       const struct ebb_table *t, unsigned owner)
+{
+	uint64_t below = ebb_load(ep);
+
+	return (e & f->sparse) &&
+	       (below & f->state_bits) == ebb_state_frozen(f, ebb_hot_pa(t).v, owner) &&
+	       ebb_line_is_zero_but(line_of(ep), line_index(ep)) && scan(f, below, t);
+}
+
+/* Step 9 for the upper table of a pair. Unless it is dead now, there is no pair any more. */
+static bool kill_above(const struct ebb_format *f, struct ebb_gather *g, struct ebb_work *w,
+		       unsigned owner)
+{
+	unsigned level = ebb_cand_level(w->cand) + 1, i = ebb_index(w->cand, level);
+	uint64_t pa = ebb_hot_pa(w->above).v, frozen = ebb_state_frozen(f, pa, owner);
+	uint64_t *up = ebb_walk_to(f, g->domain, w->cand, level), *ep = &w->above->entry[i];
+	uint64_t e = up ? ebb_load(up) : 0;
+
+	if ((e & f->state_bits) == frozen && holds_only(f, e, ep, w->table, owner) &&
+	    change_state(f, up, frozen, ebb_state_dead(f, pa, owner), f->accessed)) {
+		ebb_write_back(g->domain, up, 1);
+		return true;
+	}
+	if (thaw(f, up, w->above, owner))
+		ebb_slot_add(g, ebb_cand(ebb_table_first(w->cand, level), level));
+	w->above = NULL;
+	return false;
+}
+
+/* Step 9. */
+EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_gather *g, const struct ebb_work *w,
+			 unsigned owner)
+{
+	struct ebb_domain *d = g->domain;
 	uint64_t pa = ebb_hot_pa(w->table).v, frozen = ebb_state_frozen(f, pa, owner);
 	uint64_t *ep = ebb_walk_to(f, d, w->cand, ebb_cand_level(w->cand));
 	uint64_t e = ep ? ebb_load(ep) : 0;
 	bool dead = false;
 
-	*again = false;
 	if ((e & f->state_bits) == frozen) {
 		if (!scan(f, e, w->table)) {
-			if (change_state(f, ep, frozen, ebb_state_table(f, pa), carried(f))) {
-				/* Who still saw our freeze relies on us to see what he saw. */
-				ebb_full_fence();
-				*again = scan(f, ebb_load(ep), w->table);
-			}
+			if (thaw(f, ep, w->table, owner))
+				ebb_slot_add(g, w->cand);
 		} else if (change_state(f, ep, frozen, ebb_state_dead(f, pa, owner), f->accessed)) {
 			ebb_write_back(d, ep, 1);
 			dead = true;
@@ -279,10 +360,10 @@ EBB_INLINE bool kill_one(const struct ebb_format *f, struct ebb_domain *d, const
 
 /* Step 11. */
 EBB_INLINE bool unlink_one(const struct ebb_format *f, struct ebb_domain *d,
-			   const struct ebb_work *w, unsigned owner)
+			   const struct ebb_table *t, uint64_t cand, unsigned level, unsigned owner)
 {
-	uint64_t dead = ebb_state_dead(f, ebb_hot_pa(w->table).v, owner);
-	uint64_t *ep = ebb_walk_to(f, d, w->cand, ebb_cand_level(w->cand));
+	uint64_t dead = ebb_state_dead(f, ebb_hot_pa(t).v, owner);
+	uint64_t *ep = ebb_walk_to(f, d, cand, level);
 
 	if (!ep || !change_state(f, ep, dead, 0, 0))
 		return false;
@@ -290,21 +371,56 @@ EBB_INLINE bool unlink_one(const struct ebb_format *f, struct ebb_domain *d,
 	return true;
 }
 
+/* Step 11: the upper table of a pair is in use again, or somebody else's. */
+static EBB_COLD void revived_above(const struct ebb_format *f, struct ebb_gather *g,
+				   const struct ebb_work *w, unsigned owner)
+{
+	uint64_t *ep = ebb_walk_to(f, g->domain, w->cand, ebb_cand_level(w->cand));
+
+	if (ep && thaw(f, ep, w->table, owner))
+		ebb_slot_add(g, w->cand);
+}
+
+/* Step 11 for the lower table of a pair. False: its span's owner was faster. */
+EBB_INLINE bool take_below(const struct ebb_domain *d, const struct ebb_work *w)
+{
+	unsigned level = ebb_cand_level(w->cand) + 1;
+	uint64_t *ep = &w->above->entry[ebb_index(w->cand, level)];
+
+	if (!ebb_exchange(ep, 0))
+		return false;
+	ebb_write_back(d, ep, 1);
+	return true;
+}
+
+/* Puts a table that is unlinked now in front of the list. */
+EBB_INLINE struct ebb_table *unlinked(struct ebb_gather *g, struct ebb_table *t, unsigned level,
+				      struct ebb_table *list)
+{
+	ebb_table_unlinked(g, t, level);
+	ebb_hot_desc(t)->count = 0; /* all zero: argument d */
+	ebb_hot_desc(t)->next = list;
+	return t;
+}
+
 static unsigned freeze_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n,
 			   unsigned owner)
 {
-	unsigned kept = 0;
+	unsigned kept = 0, above = 0;
 
 	for (unsigned i = 0; i < n;) {
 		unsigned end = section_end(i, n);
 
 		ebb_hot_read_lock();
-		for (; i < end; i++)
-			if (freeze_one(f, g->domain, &g->work[i], owner))
-				g->work[kept++] = g->work[i];
+		for (; i < end; i++) {
+			if (!freeze_one(f, g->domain, &g->work[i], owner))
+				continue;
+			above += g->work[i].above != NULL;
+			g->work[kept++] = g->work[i];
+		}
 		ebb_hot_read_unlock();
 	}
-	ebb_count(&g->counters.frozen, (uint64_t)kept);
+	ebb_count(&g->counters.frozen, (uint64_t)(kept + above));
 	return kept;
 }
 
@@ -312,8 +428,7 @@ static unsigned freeze_all(const struct ebb_format *f, struct ebb_gather *g, uns
 static unsigned kill_all(const struct ebb_format *f, struct ebb_gather *g, unsigned n,
 			 unsigned owner, ebb_token *token)
 {
-	unsigned kept = 0;
-	bool again;
+	unsigned kept = 0, above = 0;
 
 	for (unsigned i = 0; i < n;) {
 		unsigned end = section_end(i, n);
@@ -322,22 +437,24 @@ static unsigned kill_all(const struct ebb_format *f, struct ebb_gather *g, unsig
 			*token = ebb_gather_flush(g);
 		ebb_hot_read_lock();
 		for (; i < end; i++) {
-			uint64_t cand = g->work[i].cand;
-			unsigned level = ebb_cand_level(cand);
+			struct ebb_work *w = &g->work[i];
+			unsigned level = ebb_cand_level(w->cand);
 
-			if (kill_one(f, g->domain, &g->work[i], owner, &again)) {
-				g->work[kept++] = g->work[i];
-				ebb_gather_span(g, ebb_table_first(cand, level),
-						ebb_table_last(cand, level), EBB_WIDE);
-			} else if (again) {
-				ebb_slot_add(g, cand);
+			if (!(w->above && kill_above(f, g, w, owner)) && !kill_one(f, g, w, owner))
+				continue;
+			if (w->above) {
+				level++;
+				above++;
 			}
+			ebb_gather_span(g, ebb_table_first(w->cand, level),
+					ebb_table_last(w->cand, level), EBB_WIDE);
+			g->work[kept++] = *w;
 		}
 		ebb_hot_read_unlock();
 	}
 	if (kept)
 		*token = ebb_gather_flush(g);
-	ebb_count(&g->counters.dead, (uint64_t)kept);
+	ebb_count(&g->counters.dead, (uint64_t)(kept + above));
 	return kept;
 }
 
@@ -367,15 +484,19 @@ static struct ebb_table *unlink_all(const struct ebb_format *f, struct ebb_gathe
 
 		ebb_hot_read_lock();
 		for (; i < end; i++) {
-			struct ebb_table *t = g->work[i].table;
+			struct ebb_work *w = &g->work[i];
+			struct ebb_table *t = w->above ? w->above : w->table;
+			unsigned level = ebb_cand_level(w->cand) + (w->above != NULL);
 
-			if (!unlink_one(f, g->domain, &g->work[i], owner))
+			if (!unlink_one(f, g->domain, t, w->cand, level, owner)) {
+				if (w->above)
+					revived_above(f, g, w, owner);
 				continue;
-			ebb_table_unlinked(g, t, ebb_cand_level(g->work[i].cand));
-			ebb_hot_desc(t)->count = 0; /* all zero: argument d */
-			ebb_hot_desc(t)->next = list;
-			list = t;
-			g->work[kept++] = g->work[i];
+			}
+			list = unlinked(g, t, level, list);
+			if (w->above && take_below(g->domain, w))
+				list = unlinked(g, w->table, level - 1, list);
+			g->work[kept++].cand = ebb_cand(ebb_table_first(w->cand, level), level);
 		}
 		ebb_hot_read_unlock();
 	}

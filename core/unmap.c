@@ -191,6 +191,20 @@ static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_
 	c->g->unlinked = t;
 }
 
+/* A dead table may be the upper one of a pair (reclaim.c, argument h): takes the lower ones. */
+static EBB_COLD void claim_below(const struct ebb_format *f, struct clear *c, struct ebb_table *t,
+				 unsigned level)
+{
+	for (unsigned i = 0; level > 0 && i < EBB_TABLE_ENTRIES; i++) {
+		uint64_t e = ebb_load(&t->entry[i]);
+
+		if (!ebb_is_table(f, e, level) || !ebb_exchange(&t->entry[i], 0))
+			continue;
+		ebb_write_back(c->g->domain, &t->entry[i], 1);
+		claim_table(f, c, ebb_child(f, e), level - 1);
+	}
+}
+
 /*
  * Replaces the entry for `at` in t, at `level`, by 0 whatever its state, and takes the table below
  * it.
@@ -204,6 +218,8 @@ EBB_INLINE void claim(const struct ebb_format *f, enum ebb_policy policy, struct
 	if (!e)
 		return; /* a reclaimer was faster, and frees it */
 	ebb_write_back(c->g->domain, ep, 1);
+	if (ebb_is_dead(f, e))
+		claim_below(f, c, ebb_child(f, e), level - 1);
 	claim_table(f, c, ebb_child(f, e), level - 1);
 	entries_gone(policy, c->g, &c->prune, t, level, 1, ebb_entry_first(at, level),
 		     ebb_entry_last(at, level), EBB_WIDE);

@@ -265,6 +265,7 @@ ebb_pa ebb_root_pa(const struct ebb_domain *d);
 struct ebb_work { /* private: one candidate in a reclaim batch */
 	uint64_t cand;
 	struct ebb_table *table;
+	struct ebb_table *above; /* of a pair: the upper table; else NULL */
 };
 
 /* The caller's storage, one for each concurrent caller; all members are private. At most 4 KiB. */

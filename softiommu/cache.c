@@ -64,7 +64,8 @@ static bool hit_hole(struct soft_iommu *s, uint64_t iova, struct soft_walk *w)
 }
 
 /*
- * Whether the entry that the reference was read from still names the table, if only as a dead one.
+ * Whether the entry that the reference was read from still names the table, if only as a dead one
+ * or below a dead one.
  * The owner of the whole span may have taken the table, and must then not be done.
  */
 static void check_link(struct soft_iommu *s, const struct soft_link *link)
@@ -78,7 +79,7 @@ static void check_link(struct soft_iommu *s, const struct soft_link *link)
 		pa = entry & s->format->address;
 		if (l == link->level + 1 && pa == link->table_pa)
 			return;
-		if (!s->format->present(entry))
+		if (!pa)
 			break;
 	}
 	if (soft_expected(s, link->first, NULL, NULL) <= SOFT_ANY &&
