@@ -478,6 +478,14 @@ EBB_INLINE uint64_t ebb_table_number(uint64_t iova, unsigned level)
 	return iova >> ebb_table_span_lg2(level) | (uint64_t)level << EBB_TABLE_LEVEL_SHIFT;
 }
 
+/* Whether a table is one of the two candidates that this caller has listed last. */
+EBB_INLINE bool ebb_is_recent(const struct ebb_gather *g, uint64_t iova, unsigned level)
+{
+	uint64_t number = ebb_table_number(iova, level);
+
+	return g->recent[number & 1] == number;
+}
+
 /* ---- gather.c ---- */
 
 /* The rest of ebb_gather_span(), below. */

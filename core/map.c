@@ -108,6 +108,17 @@ EBB_INLINE bool hint_misses(const struct ebb_format *f, uint64_t e, unsigned i, 
 				   (i + n - 1) / EBB_LINE_ENTRIES != ebb_hint_line(f, e));
 }
 
+/*
+ * The same where n leaves are going to be stored. A table that this caller keeps emptying and
+ * filling loses its hint anyway, so that its pages need no test. `fresh`: nobody has emptied it.
+ */
+EBB_INLINE bool hint_is_over(const struct ebb_format *f, const struct ebb_gather *g, uint64_t e,
+			     uint64_t iova, unsigned level, unsigned n, bool fresh)
+{
+	return ebb_unlikely(e & f->sparse) && (hint_misses(f, e, ebb_index(iova, level), n) ||
+					       (!fresh && ebb_is_recent(g, iova, level)));
+}
+
 /* Argument g in reclaim.c: the hint goes before the store, in the same section. */
 static EBB_COLD void hint_clear(const struct ebb_format *f, uint64_t *ep)
 {
@@ -277,7 +288,7 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 		t = ebb_child(f, e);
 	}
 	i = ebb_index(r->iova, r->level);
-	if (policy == EBB_DEFERRED && hint_misses(f, up_e, i, r->n))
+	if (policy == EBB_DEFERRED && hint_is_over(f, j->g, up_e, r->iova, r->level, r->n, fresh))
 		hint_clear(f, up);
 	n = leaves_store(f, policy, t, r, j->prot, fresh);
 	if (n < r->n)
@@ -589,7 +600,7 @@ EBB_INLINE int map_page(const struct ebb_format *f, enum ebb_policy policy,
 
 	ebb_page_enter(section, g->domain);
 	if (ebb_unlikely(!ebb_walk_plain(f, g->domain, iova, &t, &e) ||
-			 (policy == EBB_DEFERRED && hint_misses(f, e, ebb_index(iova, 0), 1))))
+			 (policy == EBB_DEFERRED && hint_is_over(f, g, e, iova, 0, 1, false))))
 		return unusual(g, iova, pa, prot);
 	slot = &t->entry[ebb_index(iova, 0)];
 	if (ebb_unlikely(ebb_load(slot) != 0))

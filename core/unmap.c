@@ -43,10 +43,9 @@ struct clear {
 /* Step 5: remembers that a table lost entries, unless sync looks for it anyway. */
 EBB_INLINE void touch(struct ebb_gather *g, uint64_t iova, unsigned level)
 {
-	uint64_t number = ebb_table_number(iova, level), cand;
+	uint64_t cand;
 
-	if (ebb_likely(g->recent[number & 1] == number) ||
-	    (level > 0 && level == ebb_top(g->domain)))
+	if (ebb_likely(ebb_is_recent(g, iova, level)) || (level > 0 && level == ebb_top(g->domain)))
 		return;
 	cand = ebb_cand(ebb_table_first(iova, level), level);
 	if (!g->ntouched || g->touched[g->ntouched - 1] != cand)
