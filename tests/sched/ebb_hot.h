@@ -27,6 +27,7 @@ bool sched_cas(uint64_t *ep, uint64_t *old, uint64_t e);
 uint64_t sched_exchange(uint64_t *ep, uint64_t e);
 void sched_clear(uint64_t *ep, uint64_t bits);
 bool sched_line_is_zero(const uint64_t *line);
+bool sched_line_is_zero_but(const uint64_t *line, unsigned but);
 /* Before an access to anything else that callers share. */
 void sched_shared_read(const void *p);
 void sched_shared_write(const void *p);
@@ -76,6 +77,12 @@ static inline void ebb_hot_pause(unsigned spins)
 static inline bool ebb_hot_line_is_zero(const uint64_t *line)
 {
 	return sched_line_is_zero(line);
+}
+
+#define EBB_HOT_LINE_IS_ZERO_BUT
+static inline bool ebb_hot_line_is_zero_but(const uint64_t *line, unsigned but)
+{
+	return sched_line_is_zero_but(line, but);
 }
 
 /*

@@ -583,14 +583,19 @@ void sched_clear(uint64_t *ep, uint64_t bits)
 	set(s.current, ep, *ep & ~bits);
 }
 
-bool sched_line_is_zero(const uint64_t *line)
+bool sched_line_is_zero_but(const uint64_t *line, unsigned but)
 {
 	uint64_t any = 0;
 
 	access_point("scans the line at", line, false);
 	for (unsigned i = 0; i < 8; i++)
-		any |= value_of(&line[i]);
+		any |= i == but ? 0 : value_of(&line[i]);
 	return any == 0;
+}
+
+bool sched_line_is_zero(const uint64_t *line)
+{
+	return sched_line_is_zero_but(line, 8);
 }
 
 /* ---- read sections and grace periods ---- */
