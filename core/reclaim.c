@@ -330,7 +330,7 @@ static bool kill_above(const struct ebb_format *f, struct ebb_gather *g, struct 
 		ebb_write_back(g->domain, up, 1);
 		return true;
 	}
-	if (thaw(f, up, w->above, owner))
+	if (up && thaw(f, up, w->above, owner))
 		ebb_slot_add(g, ebb_cand(ebb_table_first(w->cand, level), level));
 	w->above = NULL;
 	return false;
