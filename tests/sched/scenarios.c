@@ -44,6 +44,20 @@ static void candidate_alone(struct world *w)
 	world_unmap_sync(w, BASE, PAGE);
 }
 
+/* A pair whose lower table one more caller empties. */
+static void candidate_alone_and_a_page(struct world *w)
+{
+	candidate_alone(w);
+	map(w, BASE + PAGE, PAGE);
+}
+
+/* A pair but for a leaf in the upper table. */
+static void candidate_and_a_large_leaf(struct world *w)
+{
+	candidate_alone(w);
+	map(w, BASE + 3 * MIB_2, MIB_2);
+}
+
 static void one_page(struct world *w)
 {
 	map(w, BASE, PAGE);
@@ -141,7 +155,7 @@ static void unmap_nothing(void *arg)
 		sched_fail("an unmap found what is not there");
 }
 
-static void unmap_next_table(void *w)
+static void unmap_far_table(void *w)
 {
 	world_unmap_sync(w, BASE + MIB_2, PAGE);
 }
@@ -185,6 +199,34 @@ static void use_other_line(void *w)
 static void use_next_table(void *w)
 {
 	map_and_unmap(w, BASE + 5 * MIB_2);
+}
+
+/* Its entry is in a line that the hint for the table above does not name. */
+static void use_far_table(void *w)
+{
+	map_and_unmap(w, BASE + 100 * MIB_2);
+}
+
+static void map_far_table(void *w)
+{
+	map(w, BASE + 100 * MIB_2, PAGE);
+}
+
+static void drop_far_table(struct world *w)
+{
+	world_unmap_sync(w, BASE + 100 * MIB_2, PAGE);
+}
+
+static void unmap_second_and_reclaim(void *w)
+{
+	unmap_second(w);
+	world_reclaim(w, ALL);
+}
+
+static void unmap_large_leaf_and_reclaim(void *w)
+{
+	world_unmap_sync(w, BASE + 3 * MIB_2, MIB_2);
+	world_reclaim(w, ALL);
 }
 
 static void use_other_place(void *w)
@@ -352,7 +394,7 @@ const struct scenario scenarios[] = {
 	{ "the last two unmappers of two tables",
 	  CALLERS(2),
 	  two_pages_of_two_tables,
-	  { unmap_first, unmap_next_table },
+	  { unmap_first, unmap_far_table },
 	  BATCH(0) },
 	{ "mapper and reclaimer at level 0",
 	  CALLERS(2),
@@ -453,6 +495,61 @@ const struct scenario scenarios[] = {
 	  { reclaim_and_use_other_place, use_same_line, do_dma },
 	  BATCH(64),
 	  .less = 1 },
+	{ "a pair and a mapper into its lower table",
+	  CALLERS(2),
+	  candidate_alone,
+	  { use_same_line, reclaim },
+	  BATCH(64) },
+	{ "a pair and a mapper into another line of its lower table",
+	  CALLERS(2),
+	  candidate_alone,
+	  { use_other_line, reclaim },
+	  BATCH(64) },
+	{ "a pair and a mapper into another line of its upper table",
+	  CALLERS(2),
+	  candidate_alone,
+	  { use_far_table, reclaim },
+	  BATCH(64) },
+	{ "a pair and the owner of the lower span",
+	  CALLERS(2),
+	  candidate_alone,
+	  { take_whole_span, reclaim },
+	  BATCH(64) },
+	{ "a pair and the owner of the upper span",
+	  CALLERS(2),
+	  candidate_alone,
+	  { take_larger_span, reclaim },
+	  BATCH(64) },
+	{ "a pair and another reclaimer of its lower table",
+	  CALLERS(2),
+	  candidate_alone_and_a_page,
+	  { unmap_second_and_reclaim, reclaim },
+	  BATCH(64) },
+	{ "a pair and another reclaimer of its upper table",
+	  CALLERS(2),
+	  candidate_and_a_large_leaf,
+	  { unmap_large_leaf_and_reclaim, reclaim },
+	  BATCH(64) },
+	{ "a pair, a mapper into its upper table and another reclaimer of its lower table",
+	  CALLERS(3),
+	  candidate_alone_and_a_page,
+	  { map_far_table, unmap_second_and_reclaim, reclaim },
+	  drop_far_table,
+	  BATCH(64),
+	  .less = 1 },
+	{ "a pair, a mapper into its upper table and another reclaimer of that",
+	  CALLERS(3),
+	  candidate_and_a_large_leaf,
+	  { map_far_table, unmap_large_leaf_and_reclaim, reclaim },
+	  drop_far_table,
+	  BATCH(64),
+	  .less = 1 },
+	{ "a pair, a mapper into its upper table and DMA",
+	  CALLERS(3),
+	  candidate_alone,
+	  { use_next_table, reclaim_and_use_other_place, do_dma },
+	  BATCH(64),
+	  .less = 1 },
 	{ "the owner of a whole span and a reclaimer",
 	  CALLERS(2),
 	  candidate_and_a_page,
@@ -536,6 +633,18 @@ const struct scenario scenarios[] = {
 	  CALLERS(2),
 	  candidate_alone,
 	  { use_next_table, reclaim },
+	  BATCH(64),
+	  FLAGS(HARD) },
+	{ "hard device: a pair and a mapper into another line of its upper table",
+	  CALLERS(2),
+	  candidate_alone,
+	  { use_far_table, reclaim },
+	  BATCH(64),
+	  FLAGS(HARD) },
+	{ "hard device: a pair and the owner of the upper span",
+	  CALLERS(2),
+	  candidate_alone,
+	  { take_larger_span, reclaim },
 	  BATCH(64),
 	  FLAGS(HARD) },
 	{ "hard device: two mappers install the same tables",
