@@ -281,6 +281,26 @@ static void a_large_leaf_replaces_both(struct fixture *f)
 	large_leaf_over(f, P_SPAN, GIB, 0);
 }
 
+/* Hardware marked both references as accessed: that outlives the freeze, and P's death. */
+static void a_pair_in_use_again_keeps_the_accessed_bits(struct fixture *f)
+{
+	for (unsigned m = 0; m < MOMENTS; m++) {
+		struct soft_walk w;
+
+		do_map(f, BASE, 0, PAGE);
+		assert_true(device_touch(f->device, BASE, true));
+		do_unmap_sync(f, BASE, PAGE);
+		other_open(f, m, BASE + 99 * PAGE, PAGE);
+		reclaim_with(map_some);
+		walk_memory(f, BASE + 99 * PAGE, &w);
+		assert_true(table_entry(w.tables[1], vtd_index(BASE, 1)) & VTD_ACCESSED);
+		assert_true(table_entry(w.tables[2], vtd_index(BASE, 2)) & VTD_ACCESSED);
+		other_close();
+	}
+	assert_int_equal(stats_of(f).thawed, 2 + 1 + 1);
+	assert_int_equal(stats_of(f).revived, 0 + 1 + 1);
+}
+
 /* ---- unmaps of whole spans ---- */
 
 static void unmap_at(struct fixture *f, uint64_t iova, uint64_t len)
@@ -355,6 +375,7 @@ static const struct test_case cases[] = {
 	EACH(a_map_into_another_line_of_the_lower_table_keeps_both),
 	EACH(a_map_elsewhere_keeps_the_upper_table),
 	EACH(a_map_elsewhere_in_another_line_keeps_the_upper_table),
+	CASE_WITH(a_pair_in_use_again_keeps_the_accessed_bits, MARKED),
 	EACH(a_large_leaf_elsewhere_keeps_the_upper_table),
 	EACH(a_large_leaf_replaces_the_lower_table),
 	EACH(a_large_leaf_replaces_both),
