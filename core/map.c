@@ -385,6 +385,18 @@ static int survey_range(const struct ebb_format *f, enum ebb_policy policy, stru
 	return EBB_OK;
 }
 
+/*
+ * Empty tables stand where large leaves are to go. They leave the tree before the leaves are
+ * stored, and the device forgets them: it must not find an old, empty table in its walk cache when
+ * the map is complete.
+ */
+static void displace(struct ebb_gather *g, uint64_t iova, uint64_t last)
+{
+	ebb_sync(g);
+	ebb_clear_range(g, iova, last);
+	ebb_sync(g);
+}
+
 /* Finds what is in the way and allocates what is missing. No mapping has changed if it fails. */
 static int survey(const struct ebb_format *f, enum ebb_policy policy, struct job *j)
 {
@@ -394,15 +406,8 @@ static int survey(const struct ebb_format *f, enum ebb_policy policy, struct job
 	if (ret)
 		return ret;
 	if (s.displaces) {
-		/*
-		 * Empty tables stand where large leaves are to go. They leave the tree before the
-		 * leaves are stored, and the device forgets them: it must not find an old, empty
-		 * table in its walk cache when the map is complete. Tables for small pages at the
-		 * ends of the range may go with them, so count once more.
-		 */
-		ebb_sync(j->g);
-		ebb_clear_range(j->g, j->iova, j->last);
-		ebb_sync(j->g);
+		/* Tables for small pages at the ends of the range may go as well: count once more. */
+		displace(j->g, j->iova, j->last);
 		s = (struct survey){ 0 };
 		ret = survey_range(f, policy, j, &s);
 	}
@@ -471,13 +476,25 @@ static int map_runs(const struct ebb_format *f, enum ebb_policy policy, struct j
 			if (!ret)
 				continue;
 		}
+		if (ret == RUN_DISPLACE) {
+			/*
+			 * The survey saw a dead table there. It was the upper one of a pair
+			 * (reclaim.c, argument h), and is alive again.
+			 */
+			uint64_t last = r.iova + run_bytes(&r) - 1;
+
+			/* only if the ownership rule was broken since the survey */
+			if (ebb_any_leaf(j->g->domain, r.iova, last, &j->at))
+				return EBB_ERR_MAPPED;
+			displace(j->g, r.iova, last);
+			continue;
+		}
 		if (ret)
 			break;
 		j->iova += run_bytes(&r);
 		j->pa += run_bytes(&r);
 	}
-	/* only if the ownership rule was broken since the survey */
-	return ret == RUN_DISPLACE ? EBB_ERR_MAPPED : ret;
+	return ret;
 }
 
 /* Everything that one run with the tables at hand could not do. */

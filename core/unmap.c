@@ -270,8 +270,8 @@ static void prune_after(struct ebb_gather *g, struct prune *prune)
 }
 
 /*
- * Takes the table at `level` that ends right before the cursor. It is empty: the range covers it
- * and has passed it.
+ * Takes the table at `level` that ends right before the cursor. It is empty, or dead with an empty
+ * one below it: the range covers it and has passed it.
  */
 EBB_INLINE void claim_passed(const struct ebb_format *f, enum ebb_policy policy, struct clear *c,
 			     unsigned level)
@@ -284,9 +284,9 @@ EBB_INLINE void claim_passed(const struct ebb_format *f, enum ebb_policy policy,
 	ebb_unlink_enter(policy, d);
 	ep = ebb_walk_to(f, d, at, level);
 	e = ep ? ebb_load(ep) : 0;
-	/* Not zero can only be if others broke the ownership rule; then the table stays. */
-	if (e && (ebb_is_table(f, e, level + 1) || ebb_is_dead(f, e)) &&
-	    ebb_table_is_zero(ebb_child(f, e))) {
+	/* Else not zero can only be if others broke the ownership rule; then the table stays. */
+	if (ebb_is_dead(f, e) ||
+	    (ebb_is_table(f, e, level + 1) && ebb_table_is_zero(ebb_child(f, e)))) {
 		struct ebb_table *t = (struct ebb_table *)(ep - ebb_index(at, level + 1));
 
 		claim(f, policy, c, t, level + 1, at);
