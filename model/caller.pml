@@ -323,6 +323,9 @@ proctype caller(byte i)
 	short e, up;
 	byte p, q, l = TOP, k, sp;
 	bit inside, ok;
+#ifdef OWNER_OF_LEAF
+	byte list;
+#endif
 #ifdef RECENT
 	bit recent; /* the table has been listed, and is not touched */
 #endif
@@ -444,6 +447,29 @@ look: /* ebb_translate() */
 		fi
 	};
 	atomic { deref(p); leave(); restart() };
+#endif
+#ifdef OWNER_OF_LEAF /* ebb_clear_range() of the span of its leaf table, then ebb_sync() */
+	if
+	:: true -> goto listed
+	:: true
+	fi;
+span_walk:
+	atomic {
+		enter();
+		load(p, AT(p, l, i));
+		if
+		:: l > 1 && IS_TABLE(e) -> p = PA(e); l--; e = 0; goto span_walk
+		:: l == 1 && e != 0 -> skip
+		:: else -> leave(); restart(); goto listed /* 0, or DEAD and more than the span */
+		fi
+	};
+	atomic { claim(p, AT(p, l, i)); WRITE_BACK(AT(p, l, i)) leave(); restart() };
+	if
+	:: list == 0 -> goto listed
+	:: atomic { list != 0 && FENCE -> wide_invalidate(0, i) }
+	fi;
+	atomic { pend[i] = pend[i] | list; list = 0 };
+	atomic { slot_add(CAND(1, i)) };
 #endif
 listed:
 	atomic { k++; phase++; goto next };

@@ -59,6 +59,7 @@ byte used;   /* tables 1 to used were in use */
 
 #include "memory.pml"
 #include "device.pml"
+#include "claim.pml"
 #include "caller.pml"
 #include "reclaimer.pml"
 #ifdef OWNER_OF_ALL

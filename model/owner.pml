@@ -6,51 +6,6 @@
  * small ones that it then unmaps with their tables.
  */
 
-#ifdef NONSNOOP
-#define WRITE_BACK(x) }; atomic { write_back(x);
-#else
-#define WRITE_BACK(x)
-#endif
-
-/* claim_table(): step 5 for an entry of a table that was taken. */
-inline clear_leaf(x)
-{
-#ifndef CLAIM_KEEPS /* broken */
-	if
-	:: w[x] != 0 ->
-		st(V_STORE(x, 0));
-#ifndef CLAIM_NO_WRITE_BACK /* broken */
-		write_back(x);
-#endif
-		skip
-	:: else
-	fi;
-#endif
-	skip
-}
-
-/* claim(): takes the table from entry x of table t, whatever the entry's state is. */
-inline claim(t, x)
-{
-	deref(t);
-	drain(i);
-#ifdef CLAIM_STORE /* broken: does not exchange */
-	w[x] = 0;
-#else
-	e = w[x];
-	w[x] = 0;
-#endif
-	if
-	:: e != 0 ->
-		life[PA(e)] = UNLINKED;
-		clear_leaf(PA(e) * 2);
-		clear_leaf(PA(e) * 2 + 1);
-		list = list | BIT(PA(e))
-	:: else /* a reclaimer was faster, and frees it */
-	fi;
-	e = 0
-}
-
 /* ebb_clear_range() of the whole span, then ebb_gather_flush(). */
 inline clear_all()
 {
@@ -68,7 +23,17 @@ clear_walk: /* clear_step() */
 		fi
 	};
 clear_claim:
-	atomic { claim(p, AT(p, l, a)); WRITE_BACK(AT(p, l, a)) leave(); restart() };
+	atomic {
+		claim(p, AT(p, l, a));
+		q = (l > 1 && OWNER(e) != 0) * PA(e); /* dead: claim_below() */
+		WRITE_BACK(AT(p, l, a))
+		if
+		:: q == 0 -> leave(); restart(); goto clear_next
+		:: else -> e = 0
+		fi
+	};
+	claim_below();
+	atomic { leave(); restart() };
 clear_next:
 	if
 	:: a < SPLIT -> a++; goto clear_walk

@@ -63,6 +63,28 @@ inline scan(c, ends)
 	od
 }
 
+/*
+ * thaw(): takes back our freeze of table c, in entry x of table t; looks at c again, and leaves the
+ * section. nz: it is not to be listed.
+ */
+inline thaw(t, x, c)
+{
+	atomic {
+		change_state(t, x, FROZEN(c, o), TABLE(c), CARRIED);
+#ifdef NO_SECOND_LOOK /* broken: does not look again after the thaw */
+		ok = 0;
+#endif
+		if
+		:: ok -> skip
+		:: else -> nz = 1; walk_drop()
+		fi
+	};
+	if
+	:: atomic { ok -> ok = 0; load(t, x) }; scan(c, 1)
+	:: !ok -> skip
+	fi
+}
+
 /* owner_take(): the lowest free number. */
 inline owner_take()
 {
@@ -172,6 +194,22 @@ inline pending_take(mine)
 	}
 }
 
+/* No entry of a linked table carries a number that is free. */
+inline number_unused()
+{
+	d_step {
+		n1 = 0;
+		do
+		:: n1 < 2 * (NT + 1) ->
+			assert((n1 >= 2 && life[n1 / 2] != LINKED) || (w[n1] & IS_LEAF) ||
+			       OWNER(w[n1]) != o); /* S7 */
+			n1++
+		:: else -> break
+		od;
+		n1 = 0
+	}
+}
+
 /* What a thread that is idle remembers: nothing. */
 inline clean()
 {
@@ -185,6 +223,12 @@ inline clean()
 	o = 0;
 	wc[0] = 0;
 	wt[0] = 0;
+#ifdef PAIR
+	wa[0] = 0;
+#if BATCH > 1
+	wa[1] = 0;
+#endif
+#endif
 #ifdef STAY
 	stay = 0;
 	drop();
@@ -196,6 +240,10 @@ inline clean()
 	}
 }
 
+#ifdef PAIR
+#include "pair.pml"
+#endif
+
 #define candidate(j) d_step { lv = wc[j] / 2; a = wc[j] % 2 }
 
 proctype reclaimer(byte i)
@@ -203,6 +251,9 @@ proctype reclaimer(byte i)
 	short e;
 	byte p, l, x, j, n, kept, o, lv, a, mine, list, tries;
 	byte wc[BATCH], wt[BATCH];
+#ifdef PAIR
+	byte wa[BATCH]; /* the upper table of a pair */
+#endif
 	bit inside, ok, nz;
 #ifdef RECENT
 	byte from; /* the caller whose candidate was taken, and who has not been told: its number + 1 */
@@ -275,6 +326,12 @@ freeze:
 			:: atomic { !nz ->
 				change_state(p, AT(p, lv + 1, a), TABLE(wt[kept]),
 					     FROZEN(wt[kept], o), CARRIED);
+#ifdef PAIR
+				if
+				:: ok && lv + 1 < TOP -> goto above
+				:: else
+				fi;
+#endif
 #ifdef STAY
 				stay = p;
 				leave_held = held[i];
@@ -291,6 +348,12 @@ freeze:
 			fi
 		:: !ok -> skip
 		fi;
+#ifdef PAIR
+		goto frozen;
+above:
+		freeze_above();
+frozen:
+#endif
 #ifdef TAKEN_LATE
 		if
 		:: atomic { SAYS -> say_taken() }
@@ -346,6 +409,17 @@ freeze:
 	do
 	:: j < n ->
 		candidate(j);
+#ifdef PAIR
+		if
+		:: wa[j] != 0 ->
+			kill_above();
+			if
+			:: wa[j] == 0 -> skip /* no pair any more */
+			:: else -> goto killed
+			fi
+		:: else
+		fi;
+#endif
 		walk_to(STATE(e) == FROZEN(wt[j], o));
 		if
 		:: ok ->
@@ -356,22 +430,10 @@ freeze:
 			if
 			:: nz ->
 				nz = 0;
-				atomic {
-					change_state(p, AT(p, lv + 1, a), FROZEN(wt[j], o),
-						     TABLE(wt[j]), CARRIED);
-#ifdef NO_SECOND_LOOK /* broken: does not look again after the thaw */
-					ok = 0;
-#endif
-					if
-					:: ok -> ok = 0
-					:: else -> walk_drop(); goto killed
-					fi
-				};
-				atomic { load(p, AT(p, lv + 1, a)) };
-				scan(wt[j], 1);
+				thaw(p, AT(p, lv + 1, a), wt[j]);
 				if
 				:: nz -> nz = 0
-				:: !nz -> atomic { slot_add(wc[j]) }
+				:: atomic { !nz -> slot_add(wc[j]) }
 				fi
 			:: !nz ->
 				atomic {
@@ -413,6 +475,9 @@ killed:		j++
 		leaf_invalidate(a);
 		leaf_invalidate(1 - a);
 #elif !defined(NO_INV) /* broken */
+#if defined(PAIR) && !defined(PAIR_LEAF_SPAN) /* broken: the lower table's span only */
+		lv = lv + (wa[j] != 0);
+#endif
 		wide_invalidate(lv, a);
 #endif
 		j++ }
@@ -424,6 +489,12 @@ killed:		j++
 	do
 	:: j < n ->
 		candidate(j);
+#ifdef PAIR
+		if
+		:: wa[j] != 0 -> unlink_pair(); goto unlinked
+		:: else
+		fi;
+#endif
 #ifdef NO_DEAD
 		ok = 1;
 #else
@@ -470,6 +541,9 @@ killed:		j++
 			fi }
 		:: !ok -> skip
 		fi;
+#ifdef PAIR
+unlinked:
+#endif
 		j++
 	:: else -> break
 	od;
@@ -479,6 +553,9 @@ killed:		j++
 #endif
 		pend[i] = pend[i] | list;
 #ifndef GIVE_EARLY
+#ifndef NO_OWNER
+		number_unused();
+#endif
 		owner_give();
 #endif
 		clean();
