@@ -165,6 +165,11 @@ static void reclaim(void *w)
 	world_reclaim(w, ALL);
 }
 
+static void reclaim_a_batch(void *w)
+{
+	world_reclaim(w, 1);
+}
+
 static void map_and_unmap(struct world *w, uint64_t iova)
 {
 	map(w, iova, PAGE);
@@ -274,22 +279,34 @@ static void do_dma(void *w)
 	world_dma(w, OTHER, SOFT_PROBE);
 }
 
-static void take_whole_span(void *w)
+static void take_span(struct world *w, uint64_t iova, uint64_t len)
 {
-	if (world_unmap(w, BASE, MIB_2) == EBB_OK)
+	if (world_unmap(w, iova, len) == EBB_OK)
 		world_sync(w);
 	else
-		soft_expect_unmapped(((struct world *)w)->device, BASE, MIB_2);
+		soft_expect_unmapped(w->device, iova, len);
+}
+
+static void take_whole_span(void *w)
+{
+	take_span(w, BASE, MIB_2);
 	map_and_unmap(w, BASE + 2 * PAGE);
+}
+
+static void only_take_whole_span(void *w)
+{
+	take_span(w, BASE, MIB_2);
 }
 
 static void take_larger_span(void *w)
 {
-	if (world_unmap(w, 5 * GIB, GIB) == EBB_OK)
-		world_sync(w);
-	else
-		soft_expect_unmapped(((struct world *)w)->device, 5 * GIB, GIB);
+	take_span(w, 5 * GIB, GIB);
 	map_and_unmap(w, BASE + 2 * PAGE);
+}
+
+static void take_largest_span(void *w)
+{
+	take_span(w, 0, 512 * GIB);
 }
 
 static void map_large(void *w)
@@ -515,11 +532,23 @@ const struct scenario scenarios[] = {
 	  candidate_alone,
 	  { take_whole_span, reclaim },
 	  BATCH(64) },
+	/* Without the exchange both get it: three preemptions show that. */
+	{ "a pair is unlinked while the owner of the lower span takes that",
+	  CALLERS(2),
+	  candidate_alone,
+	  { only_take_whole_span, reclaim_a_batch },
+	  BATCH(64) },
 	{ "a pair and the owner of the upper span",
 	  CALLERS(2),
 	  candidate_alone,
 	  { take_larger_span, reclaim },
 	  BATCH(64) },
+	{ "a pair and the owner of a span above",
+	  CALLERS(2),
+	  candidate_alone,
+	  { take_largest_span, reclaim },
+	  BATCH(64),
+	  LEVELS(4) },
 	{ "a pair and another reclaimer of its lower table",
 	  CALLERS(2),
 	  candidate_alone_and_a_page,
@@ -541,6 +570,13 @@ const struct scenario scenarios[] = {
 	  CALLERS(3),
 	  candidate_and_a_large_leaf,
 	  { map_far_table, unmap_large_leaf_and_reclaim, reclaim },
+	  drop_far_table,
+	  BATCH(64),
+	  .less = 1 },
+	{ "a pair, a mapper into its upper table and one into its lower table who reclaims",
+	  CALLERS(3),
+	  candidate_alone,
+	  { map_far_table, use_and_reclaim, reclaim },
 	  drop_far_table,
 	  BATCH(64),
 	  .less = 1 },
