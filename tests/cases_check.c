@@ -188,6 +188,21 @@ static void a_hint_that_is_not_true_is_found(struct fixture *f)
 	do_unmap_sync(f, BASE + 5 * 8 * PAGE, PAGE);
 }
 
+/* A hint comes with the first page, and goes once its table is emptied and filled again. */
+static void a_table_in_use_again_has_no_hint(struct fixture *f)
+{
+	do_map(f, BASE, 0, PAGE);
+	assert_true(*entry_at(f, 1) & SPARSE);
+	do_map(f, BASE + PAGE, PAGE, PAGE);
+	assert_true(*entry_at(f, 1) & SPARSE);
+	do_unmap(f, BASE, PAGE);
+	do_unmap_sync(f, BASE + PAGE, PAGE);
+	do_map(f, BASE, 0, PAGE);
+	assert_false(*entry_at(f, 1) & SPARSE);
+	assert_int_equal(check(f).found[EBB_BAD_ENTRY], 0);
+	do_unmap_sync(f, BASE, PAGE);
+}
+
 static void a_table_too_few_in_the_accounts_is_found(struct fixture *f)
 {
 	struct report r;
@@ -301,6 +316,8 @@ static const struct test_case cases[] = {
 	CASE(a_dead_entry_that_nobody_reclaims_is_found),
 	CASE(a_table_that_is_not_known_to_be_in_memory_is_found),
 	CASE(a_hint_that_is_not_true_is_found),
+	CASE_WITH(a_table_in_use_again_has_no_hint, .policies = ON_POLICY(EBB_DEFERRED),
+		  .shape.batch = 64),
 	CASE(a_table_too_few_in_the_accounts_is_found),
 	CASE(a_wrong_descriptor_is_found),
 	CASE(two_links_to_one_table_are_found),

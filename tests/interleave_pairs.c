@@ -292,6 +292,20 @@ static void a_large_leaf_replaces_both(struct fixture *f)
 	large_leaf_over(f, P_SPAN, GIB, 0);
 }
 
+/*
+ * The same in a map of two runs, which looks first and then maps: a dead P hides C from the look.
+ */
+static void a_large_leaf_and_a_page_replace_the_lower_table(struct fixture *f)
+{
+	for (unsigned m = 0; m < MOMENTS; m++) {
+		make_pair(f);
+		other_open(f, m, BASE, MIB_2 + PAGE);
+		reclaim_with(map_some);
+		assert_mapped();
+		other_close();
+	}
+}
+
 /* Hardware marked both references as accessed: that outlives the freeze, and P's death. */
 static void a_pair_in_use_again_keeps_the_accessed_bits(struct fixture *f)
 {
@@ -390,6 +404,7 @@ static const struct test_case cases[] = {
 	EACH(a_large_leaf_elsewhere_keeps_the_upper_table),
 	EACH(a_large_leaf_replaces_the_lower_table),
 	EACH(a_large_leaf_replaces_both),
+	EACH(a_large_leaf_and_a_page_replace_the_lower_table),
 	EACH(a_covering_unmap_takes_the_lower_table),
 	EACH(a_covering_unmap_takes_both),
 	EACH(a_covering_unmap_takes_both_and_the_tables_above),
