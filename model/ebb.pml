@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * The deferred protocol as core/ implements it (steps 1 to 12 and arguments a to g at the top of
+ * The deferred protocol as core/ implements it (steps 1 to 12 and arguments a to h at the top of
  * core/reclaim.c): callers, reclaimers, the owner of a whole span, and a device. README.md has the
  * switches, the assertions and what is left out.
  */
