@@ -406,7 +406,10 @@ static int survey(const struct ebb_format *f, enum ebb_policy policy, struct job
 	if (ret)
 		return ret;
 	if (s.displaces) {
-		/* Tables for small pages at the ends of the range may go as well: count once more. */
+		/*
+		 * Tables for small pages at the ends of the range may go as well: count once
+		 * more.
+		 */
 		displace(j->g, j->iova, j->last);
 		s = (struct survey){ 0 };
 		ret = survey_range(f, policy, j, &s);
