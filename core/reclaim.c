@@ -76,7 +76,6 @@
  *     in that line only. Who stores elsewhere in C clears it first, in the section in which he saw
  *     E, and E cannot become DEAD, nor the hint be set again, before that section has ended (8). So
  *     at the scan of step 9 either the hint is true, or its breaker has thawed E and the CAS fails.
- *
  *  h. A pair is freed by one freeze, grace period and invalidation instead of two, and a to g hold
  *     for it. Call U the entry that refers to P. (a) A map below P that saw U before it was frozen
  *     has ended by step 9, and its leaf or its table is seen; one that came later thawed U. (b) The
