@@ -148,9 +148,8 @@ static bool install(const struct ebb_format *f, enum ebb_policy policy, struct j
 		ebb_spare_put(g, t);
 		return false;
 	}
-	if (policy == EBB_RWLOCK) {
+	if (policy == EBB_RWLOCK)
 		__atomic_fetch_add(&ebb_hot_desc(ebb_table_of(ep))->count, 1, __ATOMIC_RELAXED);
-	}
 	*e = new;
 	return true;
 }

@@ -122,15 +122,13 @@ EBB_INLINE bool scan(const struct ebb_format *f, uint64_t e, const struct ebb_ta
 	return ebb_table_is_zero(c);
 }
 
-/* The line that an entry is in. */
-EBB_INLINE const uint64_t *line_of(const uint64_t *ep)
+/* Whether an entry is all that its line holds. */
+EBB_INLINE bool is_alone(const uint64_t *ep)
 {
-	return (const uint64_t *)((uintptr_t)ep & ~(uintptr_t)(EBB_LINE_ENTRIES * sizeof(*ep) - 1));
-}
+	uintptr_t size = EBB_LINE_ENTRIES * sizeof(*ep);
+	const uint64_t *line = (const uint64_t *)((uintptr_t)ep & ~(size - 1));
 
-EBB_INLINE unsigned line_index(const uint64_t *ep)
-{
-	return (unsigned)(ep - line_of(ep));
+	return ebb_line_is_zero_but(line, (unsigned)(ep - line));
 }
 
 /* ---- owner numbers ---- */
@@ -264,8 +262,7 @@ EBB_INLINE bool freeze_above(const struct ebb_format *f, uint64_t *up, uint64_t 
 {
 	uint64_t e = ebb_load(up), pa = e & f->pa_bits;
 
-	return (e & f->sparse) && ebb_child(f, e) == ebb_table_of(ep) &&
-	       ebb_line_is_zero_but(line_of(ep), line_index(ep)) &&
+	return (e & f->sparse) && ebb_child(f, e) == ebb_table_of(ep) && is_alone(ep) &&
 	       change_state(f, up, ebb_state_table(f, pa), ebb_state_frozen(f, pa, owner),
 			    carried(f));
 }
@@ -312,7 +309,7 @@ static bool holds_only(const struct ebb_format *f, uint64_t e, const uint64_t *e
 
 	return (e & f->sparse) &&
 	       (below & f->state_bits) == ebb_state_frozen(f, ebb_hot_pa(t).v, owner) &&
-	       ebb_line_is_zero_but(line_of(ep), line_index(ep)) && scan(f, below, t);
+	       is_alone(ep) && scan(f, below, t);
 }
 
 /* Step 9 for the upper table of a pair. Unless it is dead now, there is no pair any more. */

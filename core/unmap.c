@@ -287,9 +287,7 @@ EBB_INLINE void claim_passed(const struct ebb_format *f, enum ebb_policy policy,
 	/* Else not zero can only be if others broke the ownership rule; then the table stays. */
 	if (ebb_is_dead(f, e) ||
 	    (ebb_is_table(f, e, level + 1) && ebb_table_is_zero(ebb_child(f, e)))) {
-		struct ebb_table *t = (struct ebb_table *)(ep - ebb_index(at, level + 1));
-
-		claim(f, policy, c, t, level + 1, at);
+		claim(f, policy, c, ebb_table_of(ep), level + 1, at);
 	}
 	ebb_unlink_leave(policy, d);
 	if (policy == EBB_RWLOCK && c->prune.wanted)
