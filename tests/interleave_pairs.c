@@ -220,15 +220,24 @@ static void a_device_does_not_learn_a_dead_pair_again(struct fixture *f)
 
 /* ---- maps ---- */
 
-static void map_at(struct fixture *f, uint64_t iova, uint64_t len)
+/* What the other one maps is there, and so many tables are at the two levels. */
+static void maps(struct fixture *f, uint64_t iova, uint64_t len, unsigned upper, unsigned lower)
 {
 	for (unsigned m = 0; m < MOMENTS; m++) {
 		make_pair(f);
 		other_open(f, m, iova, len);
 		reclaim_with(map_some);
-		assert_mapped();
+		assert_range_maps_to(f, iova, 0, len);
+		assert_int_equal(live_at(f, 1), upper);
+		assert_int_equal(live_at(f, 0), lower);
 		other_close();
+	}
+}
 
+static void map_at(struct fixture *f, uint64_t iova, uint64_t len)
+{
+	maps(f, iova, len, 1, 1);
+	for (unsigned m = 0; m < MOMENTS; m++) {
 		make_pair(f);
 		other_open(f, m, iova, len);
 		reclaim_with(map_and_unmap_some);
@@ -258,38 +267,17 @@ static void a_map_elsewhere_in_another_line_keeps_the_upper_table(struct fixture
 
 static void a_large_leaf_elsewhere_keeps_the_upper_table(struct fixture *f)
 {
-	for (unsigned m = 0; m < MOMENTS; m++) {
-		make_pair(f);
-		other_open(f, m, FAR, 2 * MIB_2);
-		reclaim_with(map_some);
-		assert_range_maps_to(f, FAR, 0, 2 * MIB_2);
-		assert_int_equal(live_at(f, 0), 0);
-		assert_int_equal(live_at(f, 1), 1);
-		other_close();
-	}
-}
-
-static void large_leaf_over(struct fixture *f, uint64_t iova, uint64_t len, unsigned left)
-{
-	for (unsigned m = 0; m < MOMENTS; m++) {
-		make_pair(f);
-		other_open(f, m, iova, len);
-		reclaim_with(map_some);
-		assert_range_maps_to(f, iova, 0, len);
-		assert_int_equal(live_at(f, 0), 0);
-		assert_int_equal(live_at(f, 1), left);
-		other_close();
-	}
+	maps(f, FAR, 2 * MIB_2, 1, 0);
 }
 
 static void a_large_leaf_replaces_the_lower_table(struct fixture *f)
 {
-	large_leaf_over(f, BASE, MIB_2, 1);
+	maps(f, BASE, MIB_2, 1, 0);
 }
 
 static void a_large_leaf_replaces_both(struct fixture *f)
 {
-	large_leaf_over(f, P_SPAN, GIB, 0);
+	maps(f, P_SPAN, GIB, 0, 0);
 }
 
 /*
@@ -297,13 +285,7 @@ static void a_large_leaf_replaces_both(struct fixture *f)
  */
 static void a_large_leaf_and_a_page_replace_the_lower_table(struct fixture *f)
 {
-	for (unsigned m = 0; m < MOMENTS; m++) {
-		make_pair(f);
-		other_open(f, m, BASE, MIB_2 + PAGE);
-		reclaim_with(map_some);
-		assert_mapped();
-		other_close();
-	}
+	maps(f, BASE, MIB_2 + PAGE, 1, 1);
 }
 
 /* Hardware marked both references as accessed: that outlives the freeze, and P's death. */
