@@ -120,7 +120,7 @@ def sweep_part(report):
         if stock and series:
             ratio = min(s["ns"] for s in series) / min(s["ns"] for s in stock)
         load = busiest(f"sweep-*-{name}*")
-        if ratio and load > 2:  # what the run before, of two CPUs, may have left
+        if ratio and load > 1.5:
             report.goals.append(
                 f"| sweep, {said}: time ÷ stock | ≤ 1.05 | {ratio:.2f} | no verdict: the host was "
                 f"busy, load {load:.1f} |"
