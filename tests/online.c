@@ -8,6 +8,7 @@
 #include <ebb_hot.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #ifdef EBB_RCU_MB
 #include <urcu/static/urcu-mb.h>
 #else
@@ -44,6 +45,12 @@ static void start(struct waiter *w, struct fixture *f)
 {
 	*w = (struct waiter){ .f = f };
 	assert_int_equal(pthread_create(&w->thread, NULL, wait_for_grace, w), 0);
+}
+
+/* Changes when a grace period begins that waits for threads that are registered. */
+static unsigned long other_gp(void)
+{
+	return CMM_LOAD_SHARED(EBB_RCU(gp).ctr);
 }
 
 /* A grace period waits for this thread, which is online, to report. */
@@ -132,10 +139,51 @@ static void nobody_waits_for_who_is_offline(struct fixture *f)
 	ebb_hosted_offline();
 }
 
+/* One more thread that the platform knows, and that holds nothing, until it is told to end. */
+struct company {
+	pthread_t thread;
+	sem_t there, end;
+};
+
+static void *keep_company(void *arg)
+{
+	struct company *c = arg;
+
+	ebb_hosted_register_thread();
+	sem_post(&c->there);
+	sem_wait(&c->end);
+	return NULL;
+}
+
 static void who_waits_is_online_again_afterwards(struct fixture *f)
 {
+	struct company c;
+
+	assert_int_equal(sem_init(&c.there, 0, 0) | sem_init(&c.end, 0, 0), 0);
+	assert_int_equal(pthread_create(&c.thread, NULL, keep_company, &c), 0);
+	sem_wait(&c.there);
 	ebb_hosted_online();
 	f->platform.grace_wait(f->platform.ctx);
+	assert_true(ebb_hosted_is_online());
+	ebb_hosted_offline();
+	sem_post(&c.end);
+	pthread_join(c.thread, NULL);
+}
+
+/* It holds nothing itself while it waits, and there is nobody else. */
+static void who_is_alone_asks_nobody(struct fixture *f)
+{
+	unsigned long gp, other;
+
+	ebb_hosted_register_thread();
+	other = other_gp();
+	f->platform.grace_wait(f->platform.ctx);
+	assert_int_equal(other_gp(), other);
+	ebb_hosted_online();
+	gp = CMM_LOAD_SHARED(urcu_qsbr_gp.ctr);
+	f->platform.grace_wait(f->platform.ctx);
+	assert_int_equal(CMM_LOAD_SHARED(urcu_qsbr_gp.ctr), gp);
+	assert_int_equal(other_gp(), other);
 	assert_true(ebb_hosted_is_online());
 	ebb_hosted_offline();
 }
@@ -201,11 +249,6 @@ static struct {
 	struct waiter waiter;
 } inside;
 
-static unsigned long other_gp(void)
-{
-	return CMM_LOAD_SHARED(EBB_RCU(gp).ctr);
-}
-
 static void write_back(void *ctx, const void *addr, size_t len)
 {
 	unsigned long gp = other_gp();
@@ -264,6 +307,7 @@ static const struct test_case cases[] = {
 	CASE_WITH(a_grace_period_waits_for_the_next_sync, PLAIN, OTHERS),
 	CASE_WITH(nobody_waits_for_who_is_offline, PLAIN),
 	CASE_WITH(who_waits_is_online_again_afterwards, PLAIN),
+	CASE_WITH(who_is_alone_asks_nobody, PLAIN),
 	CASE_WITH(nobody_waits_for_who_has_ended, PLAIN),
 	CASE_WITH(who_waits_for_a_reclaimer_lets_its_grace_period_end, PLAIN, DEFERRED),
 	CASE_WITH(a_grace_period_waits_for_a_section_online, PLAIN, DEFERRED, NO_SNOOP),

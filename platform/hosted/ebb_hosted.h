@@ -69,8 +69,11 @@ void ebb_hosted_register_thread(void);
  * for a grace period hangs. Between calls of the core only; a thread that ends goes offline by
  * itself. Calls are allowed offline, too: they register the thread again.
  *
- * Under the policies none and rwlock it is the next ebb_sync() that ends it. Who uses liburcu's
- * QSBR flavour himself: each call of the core may be a quiescent state of the thread.
+ * Under the policies none and rwlock it is the next ebb_sync() that ends it.
+ *
+ * Who uses liburcu's QSBR flavour himself: each call of the core may be a quiescent state of the
+ * thread. Threads that call the core enter that flavour by this function and no other, for grace
+ * periods do not wait for threads that they do not know of.
  *
  * Cost: two fences each, and the first time a lock. liburcu's QSBR flavour.
  */

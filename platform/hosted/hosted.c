@@ -46,9 +46,9 @@ __thread bool ebb_hosted_registered;
 static __thread bool reports; /* it is registered as a thread that is online at times */
 
 /*
- * How many threads are in each flavour, so that a grace period need not ask the flavour that has
- * none. Counted before a thread's first section and fenced, as the beginning of a grace period is:
- * either it sees the thread, or the thread's section sees what came before it.
+ * How many threads are in each flavour, so that a grace period need not ask a flavour that no other
+ * thread is in. Counted before a thread's first section and fenced, as the beginning of a grace
+ * period is: either it sees the thread, or the thread's section sees what came before it.
  */
 static unsigned registered_threads, reporting_threads;
 
@@ -314,20 +314,25 @@ static void hosted_free_tables(void *ctx, struct ebb_table *list)
 
 static void hosted_grace_wait(void *ctx)
 {
-	bool online = ebb_hosted_is_online();
+	bool online = ebb_hosted_is_online(), registered, reporting;
 
 	(void)ctx;
 	EBB_TSAN_RELEASE(&ebb_hosted_tsan_began);
-	/* Others need not wait for one that waits. */
-	if (online)
-		ebb_hosted_offline();
 	full_fence();
-	if (__atomic_load_n(&registered_threads, __ATOMIC_SEQ_CST))
-		EBB_RCU(synchronize_rcu)();
-	if (__atomic_load_n(&reporting_threads, __ATOMIC_SEQ_CST))
-		urcu_qsbr_synchronize_rcu();
-	if (online)
-		ebb_hosted_online();
+	/* this thread is in no section */
+	registered = __atomic_load_n(&registered_threads, __ATOMIC_SEQ_CST) > ebb_hosted_registered;
+	reporting = __atomic_load_n(&reporting_threads, __ATOMIC_SEQ_CST) > reports;
+	if (registered || reporting) {
+		/* Others need not wait for one that waits. */
+		if (online)
+			ebb_hosted_offline();
+		if (registered)
+			EBB_RCU(synchronize_rcu)();
+		if (reporting)
+			urcu_qsbr_synchronize_rcu();
+		if (online)
+			ebb_hosted_online();
+	}
 	EBB_TSAN_ACQUIRE(&ebb_hosted_tsan_ended);
 }
 
