@@ -112,8 +112,8 @@ EBB_INLINE unsigned ebb_top(const struct ebb_domain *d)
 #endif
 
 /*
- * A walk's load: pairs with the release of the CAS that installed or thawed the entry (steps 1 and
- * 2).
+ * A walk's load: pairs with the release of the CAS that installed the entry, or one above it, or
+ * thawed it (steps 1 and 2).
  */
 EBB_INLINE uint64_t ebb_load(const uint64_t *ep)
 {
@@ -222,15 +222,25 @@ EBB_INLINE uint64_t ebb_line_common(const uint64_t *line)
 #endif
 }
 
-/* The leaves e, e + step, ... of a line, or its clearing (0, 0): the stores of steps 3 and 5. */
-EBB_INLINE void ebb_line_store(uint64_t *line, uint64_t e, uint64_t step)
+/* A store as in steps 3 and 5, or into a table that nobody else knows yet (`fresh`). */
+EBB_INLINE void ebb_put(uint64_t *ep, uint64_t e, bool fresh)
+{
+	if (fresh)
+		*ep = e;
+	else
+		ebb_store(ep, e);
+}
+
+/* The same for the leaves e, e + step, ... of a line, or its clearing (0, 0). */
+EBB_INLINE void ebb_line_put(uint64_t *line, uint64_t e, uint64_t step, bool fresh)
 {
 #ifdef EBB_HOT_LINE_STORE
+	(void)fresh;
 	ebb_hot_line_store(line, e, step);
 #else
 	EBB_UNROLL
 	for (unsigned i = 0; i < EBB_LINE_ENTRIES; i++, e += step)
-		ebb_store(&line[i], e);
+		ebb_put(&line[i], e, fresh);
 #endif
 }
 
@@ -544,12 +554,23 @@ void ebb_recent_forget(struct ebb_gather *g);
 
 /* ---- table.c: the life of a table ---- */
 
+/* Tells the domain what the gather has counted since it last did. */
+void ebb_held_tell(struct ebb_gather *g);
+
 /*
  * Counts what the domain holds: n tables more. In the gather, so that callers share no line; only
  * now and then the domain is told.
  */
-void ebb_held_add(struct ebb_gather *g, int n);
-void ebb_held_tell(struct ebb_gather *g);
+EBB_INLINE void ebb_held_add(struct ebb_gather *g, int n)
+{
+	int64_t held = g->held + n, slack = g->domain->held_slack;
+
+	__atomic_store_n(&g->held, held, __ATOMIC_RELAXED);
+	if (held > g->held_most)
+		__atomic_store_n(&g->held_most, held, __ATOMIC_RELAXED);
+	if (ebb_unlikely(held >= slack || held <= -slack))
+		ebb_held_tell(g);
+}
 
 /*
  * Makes sure that the gather has `want` spare tables: EBB_OK, EBB_ERR_NO_MEMORY or
@@ -558,11 +579,40 @@ void ebb_held_tell(struct ebb_gather *g);
 int ebb_spares_fill(struct ebb_gather *g, unsigned long want);
 /* Gives away the spares that the gather should not keep: all but `keep`. */
 void ebb_spares_shed(struct ebb_gather *g, unsigned keep);
-struct ebb_table *ebb_spare_take(struct ebb_gather *g);
-void ebb_spare_put(struct ebb_gather *g, struct ebb_table *t);
-/* Accounts for a table that is about to be linked at `level`, or was just unlinked from there. */
-void ebb_table_linked(struct ebb_gather *g, struct ebb_table *t, unsigned level);
-void ebb_table_unlinked(struct ebb_gather *g, struct ebb_table *t, unsigned level);
+
+/* Takes a spare table. There must be one. */
+EBB_INLINE struct ebb_table *ebb_spare_take(struct ebb_gather *g)
+{
+	struct ebb_table *t = g->spare;
+
+	g->spare = ebb_hot_desc(t)->next;
+	ebb_count(&g->nspare, -1u);
+	return t;
+}
+
+EBB_INLINE void ebb_spare_put(struct ebb_gather *g, struct ebb_table *t)
+{
+	ebb_hot_desc(t)->next = g->spare;
+	g->spare = t;
+	ebb_count(&g->nspare, 1u);
+}
+
+/*
+ * Accounts for a table that is about to be linked at `level`, or was just unlinked from there. It
+ * is held from before the one until it is free: ebb_held_add().
+ */
+EBB_INLINE void ebb_table_linked(struct ebb_gather *g, struct ebb_table *t, unsigned level)
+{
+	ebb_hot_desc(t)->level = level + 1;
+	ebb_count(&g->counters.live[level], 1);
+}
+
+EBB_INLINE void ebb_table_unlinked(struct ebb_gather *g, struct ebb_table *t, unsigned level)
+{
+	ebb_hot_desc(t)->level = 0;
+	ebb_count(&g->counters.live[level], -1);
+}
+
 /*
  * unlinked -> flushed: the tables wait for a grace period now (policy rwlock: are free). The token
  * is the proof.

@@ -4,67 +4,18 @@
  * Map: steps 1 to 3 of the protocol.
  *
  * A range is mapped in runs: neighbouring leaves of one size in one table. A run is one walk from
- * the root in one read section, which installs missing tables, thaws frozen ones and stores the
- * leaves. It changes nothing if it cannot be finished: the spare tables that it needs are there
- * before the first is installed.
+ * the root in one read section, which thaws frozen tables and stores the leaves. Where tables are
+ * missing it fills spare ones and links them, with the leaves in them, at once. It changes nothing
+ * if it cannot be finished: the spare tables that it needs are there before it begins.
  *
  * A range of one run is mapped at once. A longer one is walked twice. The first pass, which changes
  * nothing, finds what is in the way and counts the missing tables, and these are all allocated
- * before the second pass begins. So under policies none and rwlock, whose shared tables do not
- * vanish in between, the second pass cannot fail. Under deferred and rwlock a table that was
+ * before the second pass begins. So under policy none, whose shared tables do not vanish in
+ * between, the second pass cannot fail. Under deferred and rwlock a table that was
  * counted as present may be freed by then; the second pass then allocates again and, if that fails,
  * undoes what it did.
  */
-#include "internal.h"
-
-struct run {
-	uint64_t iova, pa;
-	unsigned level, n; /* n leaves at `level` */
-};
-
-/* Internal results of a run, beside the public errors. */
-enum {
-	RUN_SPARES = 1, /* spare tables are missing: run_need() says how many */
-	RUN_DISPLACE = 2, /* tables stand where large leaves are to go */
-};
-
-struct job {
-	struct ebb_gather *g;
-	uint64_t iova, last, pa; /* what is left */
-	uint64_t at; /* where an error happened */
-	unsigned need; /* spare tables for this run */
-	unsigned prot;
-};
-
-/*
- * The next run: the largest leaf that fits here, as often as it fits into the table and the rest of
- * the range.
- */
-EBB_INLINE struct run next_run(const struct ebb_domain *d, uint64_t iova, uint64_t last,
-			       uint64_t pa)
-{
-	struct run r = { .iova = iova, .pa = pa };
-	uint64_t left = last - iova + 1, n;
-	unsigned room;
-
-	for (unsigned l = 1; l < d->levels && (d->leaf_levels >> l); l++) {
-		uint64_t size = ebb_entry_span(l);
-
-		if (((iova | pa) & (size - 1)) || left < size)
-			break;
-		if (d->leaf_levels & (1u << l))
-			r.level = l;
-	}
-	n = left >> ebb_entry_span_lg2(r.level);
-	room = EBB_TABLE_ENTRIES - ebb_index(iova, r.level);
-	r.n = n < room ? (unsigned)n : room;
-	return r;
-}
-
-EBB_INLINE uint64_t run_bytes(const struct run *r)
-{
-	return (uint64_t)r->n << ebb_entry_span_lg2(r->level);
-}
+#include "run.h"
 
 /*
  * The CAS leaves alone whatever else has happened to the entry meanwhile; the table itself cannot
@@ -85,19 +36,6 @@ EBB_COLD void ebb_settle_known(const struct ebb_format *f, const struct ebb_doma
 }
 
 /*
- * The sparse hint for the table at `level` on the way to a run: the line of it that the run is
- * going to write, if that is one line only.
- */
-static uint64_t run_hint(const struct ebb_format *f, const struct run *r, unsigned level)
-{
-	unsigned i = ebb_index(r->iova, level);
-
-	if (level == r->level && i / EBB_LINE_ENTRIES != (i + r->n - 1) / EBB_LINE_ENTRIES)
-		return 0;
-	return ebb_hint(f, i / EBB_LINE_ENTRIES);
-}
-
-/*
  * Before something is stored into the table below e, in entries i to i + n - 1 that were zero: does
  * a hint in e stop being true? What is not zero there is in the line of the hint, so walking
  * through never needs this test.
@@ -110,13 +48,13 @@ EBB_INLINE bool hint_misses(const struct ebb_format *f, uint64_t e, unsigned i, 
 
 /*
  * The same where n leaves are going to be stored. A table that this caller keeps emptying and
- * filling loses its hint anyway, so that its pages need no test. `fresh`: nobody has emptied it.
+ * filling loses its hint anyway, so that its pages need no test.
  */
 EBB_INLINE bool hint_is_over(const struct ebb_format *f, const struct ebb_gather *g, uint64_t e,
-			     uint64_t iova, unsigned level, unsigned n, bool fresh)
+			     uint64_t iova, unsigned level, unsigned n)
 {
-	return ebb_unlikely(e & f->sparse) && (hint_misses(f, e, ebb_index(iova, level), n) ||
-					       (!fresh && ebb_is_recent(g, iova, level)));
+	return ebb_unlikely(e & f->sparse) &&
+	       (hint_misses(f, e, ebb_index(iova, level), n) || ebb_is_recent(g, iova, level));
 }
 
 /* Argument g in reclaim.c: the hint goes before the store, in the same section. */
@@ -126,86 +64,6 @@ static EBB_COLD void hint_clear(const struct ebb_format *f, uint64_t *ep)
 
 	while ((e & f->sparse) && !ebb_cas(ep, &e, e & ~ebb_hint_bits(f)))
 		;
-}
-
-/* Step 1: installs a spare table. On failure the entry as it is now is in *e. */
-static bool install(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
-		    const struct run *r, uint64_t *ep, unsigned level, uint64_t *e)
-{
-	struct ebb_gather *g = j->g;
-	struct ebb_domain *d = g->domain;
-	struct ebb_table *t = ebb_spare_take(g);
-	uint64_t new =
-		ebb_state_table(f, ebb_hot_pa(t).v) | (d->flags & EBB_NONSNOOPING ? 0 : f->known);
-
-	if (policy == EBB_DEFERRED)
-		new |= run_hint(f, r, level - 1);
-	ebb_hot_desc(t)->next = NULL;
-	ebb_table_linked(g, t, level - 1);
-	if (!ebb_cas(ep, e, new)) {
-		ebb_table_unlinked(g, t, level - 1);
-		ebb_held_add(g, -1);
-		ebb_spare_put(g, t);
-		return false;
-	}
-	if (policy == EBB_RWLOCK)
-		__atomic_fetch_add(&ebb_hot_desc(ebb_table_of(ep))->count, 1, __ATOMIC_RELAXED);
-	*e = new;
-	return true;
-}
-
-/*
- * Step 2: makes a FROZEN or DEAD entry a plain one again. On failure the entry as it is now is in
- * *e.
- */
-static bool thaw(const struct ebb_format *f, struct job *j, uint64_t *ep, uint64_t *e)
-{
-	bool dead = !(*e & f->present_bits);
-	uint64_t keep = dead ? f->accessed : f->accessed | f->known | ebb_hint_bits(f);
-	uint64_t new = (*e & (f->pa_bits | keep)) | f->present_bits;
-
-	if (dead && !(j->g->domain->flags & EBB_NONSNOOPING))
-		new |= f->known;
-	if (!ebb_cas(ep, e, new))
-		return false;
-	ebb_count(dead ? &j->g->counters.revived : &j->g->counters.thawed, 1u);
-	*e = new;
-	return true;
-}
-
-/*
- * The entry that the walk met at `level` is not a plain one. Makes it refer to a table: EBB_OK and
- * the entry in *ep_e, or RUN_SPARES with nothing changed, or EBB_ERR_MAPPED. `up` refers to the
- * table that ep is in, NULL for the root.
- */
-EBB_NOINLINE int settle_entry(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
-			      const struct run *r, uint64_t *up, uint64_t *ep, unsigned level,
-			      uint64_t *e)
-{
-	for (;;) {
-		if (ebb_owner(f, *e)) {
-			if (!thaw(f, j, ep, e))
-				continue;
-		} else if (!*e) {
-			/*
-			 * All that the run can need from here down, so that it cannot fail
-			 * half-way.
-			 */
-			j->need = level - r->level;
-			if (j->g->nspare < j->need)
-				return RUN_SPARES;
-			if (policy == EBB_DEFERRED && up &&
-			    hint_misses(f, ebb_load(up), ebb_index(r->iova, level), 1))
-				hint_clear(f, up);
-			if (!install(f, policy, j, r, ep, level, e))
-				continue;
-		} else if (f->is_leaf(*e, level)) {
-			return EBB_ERR_MAPPED;
-		}
-		if (!(*e & f->known))
-			ebb_settle_known(f, j->g->domain, ep, *e);
-		return EBB_OK;
-	}
 }
 
 /* Something is in slot i of a run whose table is t. */
@@ -235,8 +93,8 @@ static unsigned empty_slots(const uint64_t *slot, unsigned n)
 
 /*
  * Stores the leaves of a run into t, or none at all: returns how many there are, or which of their
- * slots is taken; `fresh`: none can be. Inside the section of the walk to t, which has seen to the
- * sparse hint.
+ * slots is taken. Inside the section of the walk to t, which has seen to the sparse hint. `fresh`:
+ * nobody else knows t yet, and it is all zero.
  */
 EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy policy,
 				 struct ebb_table *t, const struct run *r, unsigned prot,
@@ -251,14 +109,152 @@ EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy pol
 	if (ebb_unlikely(empty < n))
 		return empty;
 	for (; i < head; i++, e += step)
-		ebb_store(&slot[i], e); /* step 3 */
+		ebb_put(&slot[i], e, fresh); /* step 3 */
 	for (; n - i >= EBB_LINE_ENTRIES; i += EBB_LINE_ENTRIES, e += EBB_LINE_ENTRIES * step)
-		ebb_line_store(&slot[i], e, step);
+		ebb_line_put(&slot[i], e, step, fresh);
 	for (; i < n; i++, e += step)
-		ebb_store(&slot[i], e);
-	if (policy == EBB_RWLOCK)
+		ebb_put(&slot[i], e, fresh);
+	if (policy == EBB_RWLOCK && fresh)
+		ebb_hot_desc(t)->count = n;
+	else if (policy == EBB_RWLOCK)
 		__atomic_fetch_add(&ebb_hot_desc(t)->count, n, __ATOMIC_RELAXED);
 	return n;
+}
+
+/* The entry that refers to t, whose mapper has written it back if that is `known`. */
+EBB_INLINE uint64_t entry_for(const struct ebb_format *f, enum ebb_policy policy,
+			      const struct run *r, const struct ebb_table *t, unsigned level,
+			      bool known)
+{
+	return ebb_state_table(f, ebb_hot_pa(t).v) | (known ? f->known : 0) |
+	       (policy == EBB_DEFERRED ? run_hint(f, r, level - 1) : 0);
+}
+
+/*
+ * The tables that a run lacks, from the one below `level` down to that of its leaves, linked to
+ * each other and with the leaves in them. Nobody else knows them yet, so these are plain stores.
+ */
+static struct ebb_table *chain_build(const struct ebb_format *f, enum ebb_policy policy,
+				     struct job *j, const struct run *r, unsigned level)
+{
+	struct ebb_gather *g = j->g;
+	struct ebb_table *t = ebb_spare_take(g);
+	unsigned i = ebb_index(r->iova, r->level);
+
+	ebb_table_linked(g, t, r->level);
+	leaves_store(f, policy, t, r, j->prot, true);
+	ebb_write_back(g->domain, &t->entry[i], r->n);
+	for (unsigned l = r->level + 1; l < level; l++) {
+		struct ebb_table *above = ebb_spare_take(g);
+		uint64_t *ep = &above->entry[ebb_index(r->iova, l)];
+
+		ebb_table_linked(g, above, l);
+		*ep = entry_for(f, policy, r, t, l, true);
+		ebb_write_back(g->domain, ep, 1);
+		if (policy == EBB_RWLOCK)
+			ebb_hot_desc(above)->count = 1;
+		t = above;
+	}
+	ebb_held_add(g, (int)(level - r->level));
+	return t;
+}
+
+/* They become spares again. */
+static EBB_COLD void chain_undo(const struct ebb_format *f, struct job *j, const struct run *r,
+				struct ebb_table *t, unsigned level)
+{
+	struct ebb_gather *g = j->g;
+
+	for (unsigned l = level - 1;; l--) {
+		unsigned n = l == r->level ? r->n : 1;
+		uint64_t *ep = &t->entry[ebb_index(r->iova, l)], e = *ep;
+
+		__builtin_memset(ep, 0, n * sizeof(*ep));
+		ebb_write_back(g->domain, ep, n);
+		ebb_table_unlinked(g, t, l);
+		ebb_spare_put(g, t);
+		if (l == r->level)
+			break;
+		t = ebb_child(f, e);
+	}
+	ebb_held_add(g, -(int)(level - r->level));
+}
+
+/*
+ * Step 1: installs all that the run lacks from here down, its leaves included. On failure the entry
+ * as it is now is in *e.
+ */
+static bool install(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+		    const struct run *r, uint64_t *ep, unsigned level, uint64_t *e)
+{
+	struct ebb_table *t = chain_build(f, policy, j, r, level);
+	uint64_t new = entry_for(f, policy, r, t, level, !(j->g->domain->flags & EBB_NONSNOOPING));
+
+	if (!ebb_cas(ep, e, new)) {
+		chain_undo(f, j, r, t, level);
+		return false;
+	}
+	if (policy == EBB_RWLOCK)
+		__atomic_fetch_add(&ebb_hot_desc(ebb_table_of(ep))->count, 1, __ATOMIC_RELAXED);
+	*e = new;
+	return true;
+}
+
+/*
+ * Step 2: makes a FROZEN or DEAD entry a plain one again. On failure the entry as it is now is in
+ * *e.
+ */
+static bool thaw(const struct ebb_format *f, struct job *j, uint64_t *ep, uint64_t *e)
+{
+	bool dead = !(*e & f->present_bits);
+	uint64_t keep = dead ? f->accessed : f->accessed | f->known | ebb_hint_bits(f);
+	uint64_t new = (*e & (f->pa_bits | keep)) | f->present_bits;
+
+	if (dead && !(j->g->domain->flags & EBB_NONSNOOPING))
+		new |= f->known;
+	if (!ebb_cas(ep, e, new))
+		return false;
+	ebb_count(dead ? &j->g->counters.revived : &j->g->counters.thawed, 1u);
+	*e = new;
+	return true;
+}
+
+/*
+ * The entry that the walk met at `level` is not a plain one. Makes it refer to a table: EBB_OK and
+ * the entry in *e, or RUN_STORED if that table has the leaves already; or RUN_SPARES with nothing
+ * changed, or EBB_ERR_MAPPED. `up` refers to the table that ep is in, NULL for the root.
+ */
+EBB_NOINLINE int settle_entry(const struct ebb_format *f, enum ebb_policy policy, struct job *j,
+			      const struct run *r, uint64_t *up, uint64_t *ep, unsigned level,
+			      uint64_t *e)
+{
+	int ret = EBB_OK;
+
+	for (;;) {
+		if (ebb_owner(f, *e)) {
+			if (!thaw(f, j, ep, e))
+				continue;
+		} else if (!*e) {
+			/*
+			 * All that the run can need from here down, so that it cannot fail
+			 * half-way.
+			 */
+			j->need = level - r->level;
+			if (j->g->nspare < j->need)
+				return RUN_SPARES;
+			if (policy == EBB_DEFERRED && up &&
+			    hint_misses(f, ebb_load(up), ebb_index(r->iova, level), 1))
+				hint_clear(f, up);
+			if (!install(f, policy, j, r, ep, level, e))
+				continue;
+			ret = RUN_STORED;
+		} else if (f->is_leaf(*e, level)) {
+			return EBB_ERR_MAPPED;
+		}
+		if (!(*e & f->known))
+			ebb_settle_known(f, j->g->domain, ep, *e);
+		return ret;
+	}
 }
 
 /* Maps one run, inside a section. Everything or nothing. */
@@ -268,7 +264,6 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 	struct ebb_domain *d = j->g->domain;
 	struct ebb_table *t = d->root;
 	uint64_t *up = NULL, up_e = 0;
-	bool fresh = false;
 	unsigned i, n;
 	int ret;
 
@@ -276,20 +271,19 @@ EBB_INLINE int run_store(const struct ebb_format *f, enum ebb_policy policy, str
 	for (unsigned l = ebb_top(d); l > r->level; l--) {
 		uint64_t *ep = &t->entry[ebb_index(r->iova, l)], e = ebb_load(ep);
 
-		fresh = !e; /* and all of the range that there is below it is ours */
 		if (ebb_unlikely(!ebb_is_plain(f, e))) {
 			ret = settle_entry(f, policy, j, r, up, ep, l, &e);
 			if (ret)
-				return ret;
+				return ret == RUN_STORED ? EBB_OK : ret;
 		}
 		up = ep;
 		up_e = e;
 		t = ebb_child(f, e);
 	}
 	i = ebb_index(r->iova, r->level);
-	if (policy == EBB_DEFERRED && hint_is_over(f, j->g, up_e, r->iova, r->level, r->n, fresh))
+	if (policy == EBB_DEFERRED && hint_is_over(f, j->g, up_e, r->iova, r->level, r->n))
 		hint_clear(f, up);
-	n = leaves_store(f, policy, t, r, j->prot, fresh);
+	n = leaves_store(f, policy, t, r, j->prot, false);
 	if (n < r->n)
 		return run_blocked(f, j, r, t, n);
 	ebb_write_back(d, &t->entry[i], n);
@@ -419,8 +413,7 @@ static int survey(const struct ebb_format *f, enum ebb_policy policy, struct job
 /* ---- failure ---- */
 
 /*
- * An empty table may have lost its candidate when we thawed it or installed it: the lowest on the
- * way is one again.
+ * An empty table may have lost its candidate when we thawed it: the lowest on the way is one again.
  */
 static void remember_path(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
 			  uint64_t iova)
@@ -619,7 +612,7 @@ EBB_INLINE int map_page(const struct ebb_format *f, enum ebb_policy policy,
 
 	ebb_page_enter(section, g->domain);
 	if (ebb_unlikely(!ebb_walk_plain(f, g->domain, iova, &t, &e) ||
-			 (policy == EBB_DEFERRED && hint_is_over(f, g, e, iova, 0, 1, false))))
+			 (policy == EBB_DEFERRED && hint_is_over(f, g, e, iova, 0, 1))))
 		return unusual(g, iova, pa, prot);
 	slot = &t->entry[ebb_index(iova, 0)];
 	if (ebb_unlikely(ebb_load(slot) != 0))

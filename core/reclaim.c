@@ -10,10 +10,12 @@
  *
  * The steps, in the numbers that the code cites. map, in one read section (map.c):
  *
- *  1. Walk by loads. E = 0: leave, get a zeroed table T, enter anew, walk again from the root,
- *     CAS(E, 0 -> TABLE(T)). A lost CAS goes on with what is there.
+ *  1. Walk by loads. E = 0: leave, get zeroed tables for all that is missing, enter anew, walk
+ *     again from the root. Link them to each other and store the leaf, which nobody sees yet, write
+ *     back where walks do not snoop; CAS(E, 0 -> TABLE(T)), write back, leave. The map is complete.
+ *     A lost CAS empties them and goes on with what is there.
  *  2. E is FROZEN or DEAD: thaw it, CAS(E -> TABLE(C)). A lost CAS looks again.
- *  3. Store the leaf, write back where walks do not snoop, leave. Only then is the map complete.
+ *  3. Store the leaf, write back, leave. Only then is the map complete.
  *
  * unmap, in one read section (unmap.c), then sync (gather.c):
  *
@@ -43,12 +45,13 @@
  *
  * Why nothing is lost and nothing used after it is free:
  *
- *  a. A map that completes is found by software. Its leaf is stored into C in a section in which E
- *     was seen, or made, TABLE(C) (1, 2). If a reclaimer froze E before that, the mapper thawed it:
- *     the reclaimer's next CAS fails, for o in it tells its own freeze from any later one. If it
- *     froze E after that, its grace period (8) waits for the section, and the second scan (9) sees
- *     the leaf. E is DEAD only after that scan, and from DEAD the only way back to a mapping is the
- *     thaw of C itself, which again makes the reclaimer's CAS (11) fail.
+ *  a. A map that completes is found by software. Its leaf is in C when E is made TABLE(C) (1), or
+ *     is stored into C in a section in which E was seen, or made, TABLE(C) (2); and what is said of
+ *     a leaf here is true of an entry that makes a table linked. If a reclaimer froze E before
+ *     that, the mapper thawed it: the reclaimer's next CAS fails, for o in it tells its own freeze
+ *     from any later one. If it froze E after that, its grace period (8) waits for the section, and
+ *     the second scan (9) sees the leaf. E is DEAD only after that scan, and from DEAD the only way
+ *     back to a mapping is the thaw of C itself, which again makes the reclaimer's CAS (11) fail.
  *  b. A map that completes is found by the device. Whatever entry the device has cached for E
  *     refers to C, or to nothing, as long as C is linked. Were E made 0 at once, a mapper could
  *     link T there and complete while the device still walks C from its walk cache. From DEAD it
@@ -72,10 +75,10 @@
  *     itself (map.c). Who relies on another's look has a full fence between what he did and what he
  *     saw, and so has the other before he looks.
  *  g. The sparse hint in E says that all that is not zero in C is in one line, so that a scan reads
- *     one line. It is set when E is made TABLE(T) of a zeroed T that its mapper is going to write
- *     in that line only. Who stores elsewhere in C clears it first, in the section in which he saw
- *     E, and E cannot become DEAD, nor the hint be set again, before that section has ended (8). So
- *     at the scan of step 9 either the hint is true, or its breaker has thawed E and the CAS fails.
+ *     one line. It is set when E is made TABLE(T) of a T in which its mapper has written in that
+ *     line only. Who stores elsewhere in C clears it first, in the section in which he saw E, and E
+ *     cannot become DEAD, nor the hint be set again, before that section has ended (8). So at the
+ *     scan of step 9 either the hint is true, or its breaker has thawed E and the CAS fails.
  *  h. A pair is freed by one freeze, grace period and invalidation instead of two, and a to g hold
  *     for it. Call U the entry that refers to P. (a) A map below P that saw U before it was frozen
  *     has ended by step 9, and its leaf or its table is seen; one that came later thawed U. (b) The
@@ -394,7 +397,6 @@ EBB_INLINE struct ebb_table *unlinked(struct ebb_gather *g, struct ebb_table *t,
 				      struct ebb_table *list)
 {
 	ebb_table_unlinked(g, t, level);
-	ebb_hot_desc(t)->count = 0; /* all zero: argument d */
 	ebb_hot_desc(t)->next = list;
 	return t;
 }

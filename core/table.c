@@ -70,22 +70,6 @@ static void pool_take(struct ebb_gather *g, unsigned long want)
 
 /* ---- spares ---- */
 
-struct ebb_table *ebb_spare_take(struct ebb_gather *g)
-{
-	struct ebb_table *t = g->spare;
-
-	g->spare = ebb_hot_desc(t)->next;
-	ebb_count(&g->nspare, -1u);
-	return t;
-}
-
-void ebb_spare_put(struct ebb_gather *g, struct ebb_table *t)
-{
-	ebb_hot_desc(t)->next = g->spare;
-	g->spare = t;
-	ebb_count(&g->nspare, 1u);
-}
-
 static int spare_alloc(struct ebb_gather *g)
 {
 	struct ebb_domain *d = g->domain;
@@ -175,30 +159,6 @@ void ebb_held_tell(struct ebb_gather *g)
 		;
 	__atomic_store_n(&g->held, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&g->held_most, 0, __ATOMIC_RELAXED);
-}
-
-void ebb_held_add(struct ebb_gather *g, int n)
-{
-	int64_t held = g->held + n;
-
-	__atomic_store_n(&g->held, held, __ATOMIC_RELAXED);
-	if (held > g->held_most)
-		__atomic_store_n(&g->held_most, held, __ATOMIC_RELAXED);
-	if (held >= g->domain->held_slack || held <= -g->domain->held_slack)
-		ebb_held_tell(g);
-}
-
-void ebb_table_linked(struct ebb_gather *g, struct ebb_table *t, unsigned level)
-{
-	ebb_hot_desc(t)->level = level + 1;
-	ebb_count(&g->counters.live[level], 1);
-	ebb_held_add(g, 1);
-}
-
-void ebb_table_unlinked(struct ebb_gather *g, struct ebb_table *t, unsigned level)
-{
-	ebb_hot_desc(t)->level = 0;
-	ebb_count(&g->counters.live[level], -1);
 }
 
 /* ---- freeing ---- */

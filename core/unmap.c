@@ -101,7 +101,7 @@ EBB_INLINE unsigned clear_leaves(const struct ebb_format *f, uint64_t *slot, uns
 		return i;
 	for (; n - i >= EBB_LINE_ENTRIES && line_leaves(f, &slot[i], level) == EBB_LINE_ENTRIES;
 	     i += EBB_LINE_ENTRIES)
-		ebb_line_store(&slot[i], 0, 0);
+		ebb_line_put(&slot[i], 0, 0, false);
 	for (; i < n && f->is_leaf(ebb_load(&slot[i]), level); i++)
 		ebb_store(&slot[i], 0);
 	return i;
@@ -178,14 +178,13 @@ static void claim_table(const struct ebb_format *f, struct clear *c, struct ebb_
 		unsigned n = line_leaves(f, &t->entry[i], level);
 
 		if (n) {
-			ebb_line_store(&t->entry[i], 0, 0);
+			ebb_line_put(&t->entry[i], 0, 0, false);
 			ebb_write_back(c->g->domain, &t->entry[i], EBB_LINE_ENTRIES);
 		}
 		leaves += n;
 	}
 	c->removed += leaves * ebb_entry_span(level);
 	ebb_table_unlinked(c->g, t, level);
-	desc->count = 0;
 	desc->next = c->g->unlinked;
 	c->g->unlinked = t;
 }
@@ -396,6 +395,7 @@ static void split_fill(const struct ebb_format *f, struct ebb_gather *g, struct 
 		if (!t->entry[i]) { /* not filled in an earlier attempt */
 			child = ebb_spare_take(g);
 			ebb_table_linked(g, child, level - 1);
+			ebb_held_add(g, 1);
 			t->entry[i] = ebb_state_table(f, ebb_hot_pa(child).v) | known;
 		}
 		split_fill(f, g, child, level - 1, leaf_level, pa, e);
@@ -417,7 +417,6 @@ static void split_undo(const struct ebb_format *f, struct ebb_gather *g, struct 
 	__builtin_memset(t, 0, sizeof(*t)); /* nobody else has seen it */
 	ebb_write_back(g->domain, t->entry, EBB_TABLE_ENTRIES);
 	desc->next = NULL;
-	desc->count = 0;
 	ebb_tables_free(g, t);
 	ebb_count(&g->counters.freed, -1ull); /* it never was in the tree */
 }
@@ -467,6 +466,7 @@ static void split(const struct ebb_format *f, enum ebb_policy policy, struct ebb
 
 	ebb_gather_room(g);
 	ebb_table_linked(g, t, level - 1);
+	ebb_held_add(g, 1);
 	for (;;) {
 		e = split_source(f, policy, d, iova, level);
 		if (!e) {

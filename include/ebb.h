@@ -92,7 +92,7 @@ struct ebb_table; /* 512 entries; opaque, and only ever handled by pointer */
 struct ebb_desc {
 	/* the list that the table is on while it is not linked into a tree */
 	struct ebb_table *next;
-	uint32_t count; /* policy rwlock: entries of the table that are not zero */
+	uint32_t count; /* policy rwlock, while linked: entries of the table that are not zero */
 	uint32_t level; /* while linked: level + 1. 0: not linked */
 };
 

@@ -158,6 +158,61 @@ inline slot_add(c)
 	fi
 }
 
+/* The hint for the table at level x that a run is going to write; `both`: in both slots. */
+#define HINT_FOR(s, x, both) (!((both) && (x) == 0 && LINE_OF(1) != 0) * NEW_HINT(IDX(s, x)))
+
+/* chain_build() in map.c: n1 is the topmost of the l tables. Nobody else knows them. */
+inline chain_build(s, val, both)
+{
+	lowest(sp, n1);
+	life[n1] = LINKED;
+	put_private(AT(n1, 0, s), LEAF(val));
+	if
+	:: both -> put_private(AT(n1, 0, 1 - (s)), LEAF(val))
+	:: else
+	fi;
+	if
+	:: l == 2 ->
+		n2 = n1;
+		lowest(sp & ~BIT(n2), n1);
+		life[n1] = LINKED;
+		put_private(AT(n1, 1, s), TABLE(n2) | WRITTEN_BACK | HINT_FOR(s, 0, both));
+		n2 = 0
+	:: else
+	fi
+}
+
+/* They are linked: no spares any more. */
+inline chain_gone(s)
+{
+	sp = sp & ~BIT(n1);
+	if
+	:: l == 2 -> n2 = PA(w[AT(n1, 1, s)]); sp = sp & ~BIT(n2); n2 = 0
+	:: else
+	fi;
+	n1 = 0
+}
+
+/* chain_undo() */
+inline chain_undo(s)
+{
+	life[n1] = SPARE;
+	if
+	:: l == 2 ->
+		n2 = PA(w[AT(n1, 1, s)]);
+		put_private(AT(n1, 1, s), 0);
+		n1 = n2;
+		life[n1] = SPARE;
+		n2 = 0
+	:: else
+	fi;
+#ifndef UNDO_KEEPS /* broken: a spare table is not zero */
+	put_private(AT(n1, 0, 0), 0);
+	put_private(AT(n1, 0, 1), 0);
+#endif
+	n1 = 0
+}
+
 /* run_store() for slot s; `both`: a run of both slots. Ends with the section left. */
 inline run_store(s, val, both)
 {
@@ -211,17 +266,27 @@ map_alloc: /* outside sections */
 
 map_install: /* step 1 */
 	atomic {
-		d_step { lowest(sp, n1); life[n1] = LINKED };
-		cas(p, AT(p, l, s), 0,
-		    TABLE(n1) | !(both && l == 1 && LINE_OF(1) != 0) * NEW_HINT(IDX(s, l - 1)));
+		d_step { chain_build(s, val, both) };
+		cas(p, AT(p, l, s), 0, TABLE(n1) | HINT_FOR(s, l - 1, both));
 		if
-		:: ok -> sp = sp & ~BIT(n1)
-		:: else -> life[n1] = SPARE
-		fi;
-		n1 = 0;
-		ok = 0;
-		goto map_entry
+		:: ok -> d_step { chain_gone(s) }; ok = 0; goto map_stored
+		:: else -> d_step { chain_undo(s) }; goto map_entry
+		fi
 	};
+
+map_stored: /* the entry is written back as in map_known, then all is done */
+#ifdef NONSNOOP
+	atomic { deref(p); write_back(AT(p, l, s)) };
+	atomic {
+		deref(p);
+		if
+		:: PA(w[AT(p, l, s)]) == PA(e) && IS_TABLE(w[AT(p, l, s)]) ->
+			w[AT(p, l, s)] = w[AT(p, l, s)] | KNOWN
+		:: else
+		fi
+	};
+#endif
+	atomic { goto map_done };
 
 map_thaw: /* step 2 */
 	atomic {
@@ -308,12 +373,20 @@ map_leaf: /* step 3 */
 	fi;
 	atomic {
 		drop();
+		restart();
+		spares_give();
+		goto map_over
 #else
-		map_leave();
+		goto map_done
 #endif
+	};
+map_done:
+	atomic {
+		map_leave();
 		restart();
 		spares_give()
-	}
+	};
+map_over: skip
 }
 
 #define VAL (1 + (k & 1))

@@ -48,10 +48,21 @@ short w[2 * (NT + 1)]; /* entries as threads see them */
 short m[2 * (NT + 1)]; /* as the device sees them */
 #define DEV(x)	      m[x]
 #define write_back(x) m[x] = w[x]
+#define WRITTEN_BACK  KNOWN
 #else
 #define DEV(x)	      w[x]
 #define write_back(x) skip
+#define WRITTEN_BACK  0
 #endif
+
+/* A store into a table that nobody else knows yet, and its write-back. */
+inline put_private(x, val_private)
+{
+	w[x] = val_private;
+#ifndef CHAIN_NO_WRITE_BACK /* broken */
+	write_back(x)
+#endif
+}
 
 /* ---- ghosts: what the assertions are about ---- */
 
