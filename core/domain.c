@@ -38,6 +38,8 @@ static void domain_setup(struct ebb_domain *d, const struct ebb_format *f,
 	d->partial = c->partial;
 	d->levels = c->levels;
 	d->flags = c->flags;
+	d->map_page = c->flags & (EBB_CACHING_MODE | EBB_NONSNOOPING) ? EBB_POLICIES : c->policy;
+	d->unmap_page = c->flags & EBB_NONSNOOPING ? EBB_POLICIES : c->policy;
 	d->batch = c->batch;
 	d->node = c->node;
 	d->held_slack = EBB_HELD_SLACK;

@@ -136,7 +136,7 @@ EBB_INLINE unsigned slot_hash(uint64_t cand)
 	return (unsigned)(n + 37 * (n / EBB_GATHER_SLOTS) + 64 * level);
 }
 
-uint64_t *ebb_slot_add(struct ebb_gather *g, uint64_t cand)
+EBB_INLINE uint64_t *slot_add(struct ebb_gather *g, uint64_t cand)
 {
 	unsigned h = slot_hash(cand);
 
@@ -159,7 +159,23 @@ uint64_t *ebb_slot_add(struct ebb_gather *g, uint64_t cand)
 	return NULL;
 }
 
-uint64_t *ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand)
+/*
+ * Batch 0: the next sync reclaims what is listed, whatever is unmapped until then. It only looks if
+ * something was touched, or taken. An exchange, as in take_slots() in reclaim.c.
+ */
+static void ask_next_sync(struct ebb_gather *g)
+{
+	if (!g->domain->batch)
+		__atomic_exchange_n(&g->taken, 1, __ATOMIC_RELEASE);
+}
+
+uint64_t *ebb_slot_add(struct ebb_gather *g, uint64_t cand)
+{
+	ask_next_sync(g);
+	return slot_add(g, cand);
+}
+
+EBB_COLD uint64_t *ebb_slot_add_wait(struct ebb_gather *g, uint64_t cand)
 {
 	unsigned looked, spins = 0;
 	uint64_t *slot;
@@ -189,11 +205,14 @@ static int reclaim_full(struct ebb_gather *g)
 }
 
 /* Step 6: a table that has lost leaves is a candidate. */
-static int list(struct ebb_gather *g, uint64_t cand)
+EBB_INLINE int list(struct ebb_gather *g, uint64_t cand)
 {
 	uint64_t number = ebb_table_number(cand, ebb_cand_level(cand));
+	uint64_t *slot = slot_add(g, cand);
 
-	g->recent_slot[number & 1] = ebb_slot_add_wait(g, cand);
+	if (ebb_unlikely(!slot))
+		slot = ebb_slot_add_wait(g, cand);
+	g->recent_slot[number & 1] = slot;
 	g->recent[number & 1] = number;
 	if (ebb_unlikely(g->nslots >= g->domain->batch && g->domain->batch))
 		return reclaim_full(g);
@@ -234,20 +253,6 @@ EBB_NOINLINE int list_recent(struct ebb_gather *g)
 	return freed;
 }
 
-/* After the fence; what is still listed is looked at later. */
-EBB_NOINLINE int list_touched(struct ebb_gather *g)
-{
-	unsigned n = g->ntouched;
-	int freed = 0;
-
-	g->ntouched = 0;
-	if (__atomic_load_n(&g->taken, __ATOMIC_RELAXED))
-		freed = list_recent(g);
-	for (unsigned i = 0; i < n; i++)
-		freed += list(g, g->touched[i]);
-	return freed;
-}
-
 /*
  * Batch 0: the tables above follow, a level a round; the bound is for those that others keep busy.
  */
@@ -259,6 +264,24 @@ static EBB_COLD int reclaim_now(struct ebb_gather *g)
 	for (unsigned i = 0; i < 2 * g->domain->levels && looked && g->nslots; i++)
 		freed += ebb_reclaim_batch(g, false, &looked);
 	ebb_recent_forget(g);
+	if (g->nslots)
+		ask_next_sync(g);
+	return freed;
+}
+
+/* After the fence; what is still listed is looked at later. */
+EBB_NOINLINE int list_touched(struct ebb_gather *g)
+{
+	unsigned n = g->ntouched;
+	int freed = 0;
+
+	g->ntouched = 0;
+	if (__atomic_load_n(&g->taken, __ATOMIC_RELAXED))
+		freed = list_recent(g);
+	for (unsigned i = 0; i < n; i++)
+		freed += list(g, g->touched[i]);
+	if (ebb_unlikely(!g->domain->batch))
+		freed += reclaim_now(g);
 	return freed;
 }
 
@@ -271,8 +294,6 @@ int ebb_sync(struct ebb_gather *g)
 	if (g->domain->policy == EBB_DEFERRED) {
 		if (ebb_unlikely(g->ntouched | __atomic_load_n(&g->taken, __ATOMIC_RELAXED)))
 			freed = list_touched(g);
-		if (ebb_unlikely(!g->domain->batch))
-			freed += reclaim_now(g);
 	} else {
 		ebb_hot_outside();
 	}

@@ -652,21 +652,19 @@ int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsign
 {
 	const struct ebb_domain *d = g->domain;
 
-	if (ebb_likely(len == EBB_TABLE_SIZE && !((iova.v | pa.v) & (EBB_TABLE_SIZE - 1)) &&
-		       iova.v <= d->iova_last && !(pa.v & d->pa_wide) &&
-		       prot - 1 < (EBB_READ | EBB_WRITE) &&
-		       !(d->flags & (EBB_CACHING_MODE | EBB_NONSNOOPING)))) {
-		switch (d->policy) {
-		case EBB_NONE:
-			return map_page_none(g, iova.v, pa.v, prot);
-		case EBB_RWLOCK:
-			return map_page_rwlock(g, iova.v, pa.v, prot);
-		default:
-			if (ebb_hot_inside())
-				return map_page_inside(g, iova.v, pa.v, prot);
-			if (ebb_hot_ready())
-				return map_page_ready(g, iova.v, pa.v, prot);
-		}
+	if (ebb_unlikely(len != EBB_TABLE_SIZE || ((iova.v | pa.v) & (EBB_TABLE_SIZE - 1)) ||
+			 iova.v > d->iova_last || (pa.v & d->pa_wide) ||
+			 prot - 1 >= (EBB_READ | EBB_WRITE)))
+		return map_checked(g, iova.v, pa.v, len, prot);
+	if (ebb_likely(d->map_page == EBB_DEFERRED)) {
+		if (ebb_hot_inside())
+			return map_page_inside(g, iova.v, pa.v, prot);
+		if (ebb_hot_ready())
+			return map_page_ready(g, iova.v, pa.v, prot);
+	} else if (d->map_page == EBB_NONE) {
+		return map_page_none(g, iova.v, pa.v, prot);
+	} else if (d->map_page == EBB_RWLOCK) {
+		return map_page_rwlock(g, iova.v, pa.v, prot);
 	}
-	return map_checked(g, iova.v, pa.v, len, prot);
+	return map_checked(g, iova.v, pa.v, EBB_TABLE_SIZE, prot);
 }

@@ -664,22 +664,20 @@ int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmap
 
 	_Static_assert(EBB_GATHER_SPANS == EBB_GATHER_TOUCHED, "one test for the room in both");
 
-	if (ebb_likely(len == EBB_TABLE_SIZE && !(iova.v & (EBB_TABLE_SIZE - 1)) &&
-		       iova.v <= d->iova_last && g->nspans + g->ntouched + 2 <= EBB_GATHER_SPANS &&
-		       !(d->flags & EBB_NONSNOOPING))) {
-		switch (d->policy) {
-		case EBB_NONE:
-			return unmap_page_none(g, iova.v, unmapped);
-		case EBB_RWLOCK:
-			return unmap_page_rwlock(g, iova.v, unmapped);
-		default:
-			if (ebb_hot_inside())
-				return unmap_page_inside(g, iova.v, unmapped);
-			if (ebb_hot_ready())
-				return unmap_page_ready(g, iova.v, unmapped);
-		}
+	if (ebb_unlikely(len != EBB_TABLE_SIZE || (iova.v & (EBB_TABLE_SIZE - 1)) ||
+			 iova.v > d->iova_last || g->nspans + g->ntouched + 2 > EBB_GATHER_SPANS))
+		return unmap_checked(g, iova.v, len, unmapped);
+	if (ebb_likely(d->unmap_page == EBB_DEFERRED)) {
+		if (ebb_hot_inside())
+			return unmap_page_inside(g, iova.v, unmapped);
+		if (ebb_hot_ready())
+			return unmap_page_ready(g, iova.v, unmapped);
+	} else if (d->unmap_page == EBB_NONE) {
+		return unmap_page_none(g, iova.v, unmapped);
+	} else if (d->unmap_page == EBB_RWLOCK) {
+		return unmap_page_rwlock(g, iova.v, unmapped);
 	}
-	return unmap_checked(g, iova.v, len, unmapped);
+	return unmap_checked(g, iova.v, EBB_TABLE_SIZE, unmapped);
 }
 
 static uint64_t clear_range(const struct ebb_format *f, enum ebb_policy policy,

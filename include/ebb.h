@@ -219,6 +219,8 @@ struct ebb_domain {
 	uint64_t pa_wide; /* the bits that no output address has */
 	uint32_t flags, leaf_levels;
 	enum ebb_policy policy;
+	/* the policy again where a single page takes the short way; else EBB_POLICIES */
+	uint8_t map_page, unmap_page;
 	enum ebb_partial partial;
 	unsigned levels, batch;
 	int node;
@@ -278,7 +280,8 @@ struct ebb_gather {
 	struct ebb_table *pending;
 	unsigned nspare, npending, nwide, nslots;
 	unsigned nspans, ntouched;
-	uint32_t taken; /* candidates were taken out of `slots` since sync last looked for it */
+	/* since sync last looked for it, candidates were taken out of `slots`; batch 0: or listed */
+	uint32_t taken;
 	/*
 	 * The candidates listed last, by the numbers of their tables, of even and of odd ones: they
 	 * are touched again most often. Where they stand.

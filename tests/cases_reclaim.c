@@ -270,6 +270,35 @@ static void a_gather_full_of_candidates_waits_for_an_owner_number(struct fixture
 	assert_true(stats_of(f).freed > 0);
 }
 
+/* Nor does a sync that could not free what it should: the next one does, whatever it is for. */
+static void with_batch_0_the_next_sync_goes_on(struct fixture *f)
+{
+	f->domain.owners = UINT32_MAX;
+	sweep(f, 0, 1);
+	assert_int_equal(stats_of(f).candidates, 1);
+	f->domain.owners = 0;
+	assert_true(ebb_sync(&f->gather) > 0);
+	assert_int_equal(stats_of(f).candidates, 0);
+	assert_int_equal(stats_of(f).held, 1);
+}
+
+/* Nor does it matter whose candidates led to what is listed. */
+static void with_batch_0_the_next_sync_frees_what_follows_from_others(struct fixture *f)
+{
+	struct ebb_gather other;
+
+	ebb_gather_init(&other, &f->domain);
+	f->domain.owners = UINT32_MAX;
+	sweep(f, 0, 1);
+	f->domain.owners = 0;
+	/* the leaf table and the one above it, and no more */
+	assert_true(ebb_reclaim(&other, 1) > 0);
+	assert_int_equal(stats_of(f).candidates, 1);
+	assert_true(ebb_sync(&other) > 0);
+	assert_int_equal(stats_of(f).candidates, 0);
+	ebb_gather_fini(&other);
+}
+
 static void a_finished_gather_leaves_no_empty_tables(struct fixture *f)
 {
 	struct ebb_gather other;
@@ -520,6 +549,9 @@ static const struct test_case cases[] = {
 	CASE_WITH(a_budget_bounds_what_reclaim_looks_at, DEFERRED, BATCH = 8),
 	CASE_WITH(any_gather_reclaims_for_all, DEFERRED, BATCH = 64),
 	CASE_WITH(a_gather_full_of_candidates_waits_for_an_owner_number, DEFERRED, BATCH = 64),
+	CASE_WITH(with_batch_0_the_next_sync_goes_on, DEFERRED),
+	CASE_WITH(with_batch_0_the_next_sync_frees_what_follows_from_others, DEFERRED,
+		  .levels = ON_LEVELS(4) | ON_LEVELS(5)),
 	CASE_WITH(what_waits_with_another_gather_is_freed,
 		  .policies = ON_POLICY(EBB_NONE) | ON_POLICY(EBB_DEFERRED), BATCH = 64),
 	CASE_WITH(a_finished_gather_leaves_no_empty_tables, FREEING, BATCH = 64),
