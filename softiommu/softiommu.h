@@ -161,6 +161,8 @@ const char *soft_fault_text(struct soft_iommu *s);
 const char *soft_stale(struct soft_iommu *s);
 /* Tables that were freed to the platform and are kept, poisoned, until the next allocation. */
 unsigned soft_quarantined(struct soft_iommu *s);
+/* Whether a table is all zero; where walks do not snoop, in memory as well. */
+bool soft_is_clean(struct soft_iommu *s, const struct ebb_table *table);
 /* The NUMA node of the last allocation. */
 int soft_node(struct soft_iommu *s);
 

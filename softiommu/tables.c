@@ -35,14 +35,12 @@ uint64_t *soft_word(uint64_t table_pa, unsigned index)
 	return (uint64_t *)(void *)ebb_hot_va(EBB_PA(table_pa)) + index;
 }
 
-static bool is_zero(const struct ebb_table *va)
+/* Whether the words of a table are zero: the first is, and each is the same as the next. */
+static bool is_zero(const void *words)
 {
-	const uint64_t *word = (const uint64_t *)(const void *)va;
+	const uint64_t *word = words;
 
-	for (unsigned i = 0; i < EBB_TABLE_ENTRIES; i++)
-		if (word[i])
-			return false;
-	return true;
+	return !word[0] && !memcmp(&word[0], &word[1], EBB_TABLE_SIZE - sizeof(*word));
 }
 
 void soft_table_given(struct soft_iommu *s, struct ebb_table *va)
@@ -177,6 +175,19 @@ uint64_t soft_read_device(void *ctx, uint64_t table_pa, unsigned index, uint64_t
 		return soft_read_memory(s, table_pa, index, iova);
 	t = table_to_read(s, table_pa, iova);
 	return t ? t->words[index] : 0;
+}
+
+bool soft_is_clean(struct soft_iommu *s, const struct ebb_table *table)
+{
+	struct soft_table *t;
+	bool clean;
+
+	soft_lock(s);
+	t = soft_table_at(s, table);
+	clean = t && !t->freed && is_zero(table) &&
+		(!(s->config.flags & EBB_NONSNOOPING) || is_zero(t->words));
+	soft_unlock(s);
+	return clean;
 }
 
 void soft_written_back(struct soft_iommu *s, const uint64_t *words, size_t n)

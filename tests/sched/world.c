@@ -116,9 +116,23 @@ static const char *root_alone(struct world *w)
 	return NULL;
 }
 
-static const char *check(struct world *w)
+static bool spares_clean(struct world *w, struct ebb_table *t)
+{
+	for (; t; t = ebb_hot_desc(t)->next)
+		if (!soft_is_clean(w->device, t))
+			return false;
+	return true;
+}
+
+static const char *check(struct world *w, unsigned callers)
 {
 	const char *wrong;
+	bool clean = spares_clean(w, w->domain.pool);
+
+	for (unsigned n = 0; n < callers; n++)
+		clean = clean && spares_clean(w, w->gathers[n].spare);
+	if (!clean || !spares_clean(w, w->gathers[SCHED_CALLERS].spare))
+		return "a spare table is not zero";
 
 	if (soft_fault_text(w->device))
 		return text;
@@ -140,7 +154,7 @@ const char *world_close(struct world *w, unsigned callers)
 		if (w->npending[n])
 			ebb_sync(&w->gathers[n]);
 	ebb_reclaim(g, UINT_MAX);
-	wrong = check(w);
+	wrong = check(w, callers);
 	if (wrong)
 		goto out;
 	for (unsigned n = 0; n < callers; n++)
