@@ -642,6 +642,14 @@ void ebb_settle_known(const struct ebb_format *f, const struct ebb_domain *d, ui
 /* Removes every leaf and every wholly covered table in the range; returns the bytes unmapped. */
 uint64_t ebb_clear_range(struct ebb_gather *g, uint64_t iova, uint64_t last);
 
+/* ---- split.c ---- */
+
+/*
+ * Sees to it that no leaf sticks out of the range, as the domain's setting says: an error, or a
+ * split.
+ */
+int ebb_settle_edges(struct ebb_gather *g, uint64_t first, uint64_t last);
+
 /* ---- visit.c ---- */
 
 /* Whether anything is mapped in the range; its first IOVA in *where. */
