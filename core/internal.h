@@ -350,6 +350,20 @@ EBB_INLINE bool ebb_walk_plain(const struct ebb_format *f, const struct ebb_doma
 	return ebb_step_plain(f, t, iova, 2, e) && ebb_step_plain(f, t, iova, 1, e);
 }
 
+/*
+ * The same to the table at `level`, which may be the root: then *e is 0.
+ */
+EBB_INLINE bool ebb_walk_plain_to(const struct ebb_format *f, const struct ebb_domain *d,
+				  uint64_t iova, unsigned level, struct ebb_table **t, uint64_t *e)
+{
+	*t = d->root;
+	*e = 0;
+	for (unsigned l = ebb_top(d); l > level; l--)
+		if (!ebb_step_plain(f, t, iova, l, e))
+			return false;
+	return true;
+}
+
 /* ---- read sections ---- */
 
 void ebb_rw_write_lock(struct ebb_domain *d);

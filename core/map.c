@@ -76,51 +76,6 @@ static EBB_COLD int run_blocked(const struct ebb_format *f, struct job *j, const
 	return EBB_ERR_MAPPED;
 }
 
-/* How many of n slots are empty before the first that is not. */
-static unsigned empty_slots(const uint64_t *slot, unsigned n)
-{
-	unsigned head = ebb_line_head(slot, n), i = 0;
-
-	for (; i < head; i++)
-		if (ebb_load(&slot[i]))
-			return i;
-	for (; n - i >= EBB_LINE_ENTRIES && ebb_line_is_zero(&slot[i]); i += EBB_LINE_ENTRIES)
-		;
-	while (i < n && !ebb_load(&slot[i]))
-		i++;
-	return i;
-}
-
-/*
- * Stores the leaves of a run into t, or none at all: returns how many there are, or which of their
- * slots is taken. Inside the section of the walk to t, which has seen to the sparse hint. `fresh`:
- * nobody else knows t yet, and it is all zero.
- */
-EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy policy,
-				 struct ebb_table *t, const struct run *r, unsigned prot,
-				 bool fresh)
-{
-	unsigned level = r->level, n = r->n;
-	uint64_t *slot = &t->entry[ebb_index(r->iova, level)];
-	uint64_t e = f->leaf(r->pa, level, prot);
-	uint64_t step = f->leaf(r->pa + ebb_entry_span(level), level, prot) - e;
-	unsigned empty = fresh ? n : empty_slots(slot, n), head = ebb_line_head(slot, n), i = 0;
-
-	if (ebb_unlikely(empty < n))
-		return empty;
-	for (; i < head; i++, e += step)
-		ebb_put(&slot[i], e, fresh); /* step 3 */
-	for (; n - i >= EBB_LINE_ENTRIES; i += EBB_LINE_ENTRIES, e += EBB_LINE_ENTRIES * step)
-		ebb_line_put(&slot[i], e, step, fresh);
-	for (; i < n; i++, e += step)
-		ebb_put(&slot[i], e, fresh);
-	if (policy == EBB_RWLOCK && fresh)
-		ebb_hot_desc(t)->count = n;
-	else if (policy == EBB_RWLOCK)
-		__atomic_fetch_add(&ebb_hot_desc(t)->count, n, __ATOMIC_RELAXED);
-	return n;
-}
-
 /* The entry that refers to t, whose mapper has written it back if that is `known`. */
 EBB_INLINE uint64_t entry_for(const struct ebb_format *f, enum ebb_policy policy,
 			      const struct run *r, const struct ebb_table *t, unsigned level,
@@ -648,6 +603,44 @@ EBB_NOINLINE int map_page_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t p
 			map_unusual_rwlock);
 }
 
+/* The same for one larger leaf. False: nothing was done. */
+EBB_INLINE bool map_large(const struct ebb_format *f, enum ebb_policy policy, struct ebb_gather *g,
+			  uint64_t iova, uint64_t pa, unsigned prot, unsigned level)
+{
+	struct ebb_domain *d = g->domain;
+	struct ebb_table *t;
+	bool done = false;
+	uint64_t e, *slot;
+
+	ebb_section_enter(policy, d);
+	if (ebb_likely(ebb_walk_plain_to(f, d, iova, level, &t, &e) &&
+		       !(policy == EBB_DEFERRED && hint_is_over(f, g, e, iova, level, 1)))) {
+		slot = &t->entry[ebb_index(iova, level)];
+		if (ebb_likely(!ebb_load(slot))) {
+			ebb_store(slot, f->leaf(pa, level, prot)); /* step 3 */
+			if (policy == EBB_RWLOCK)
+				__atomic_fetch_add(&ebb_hot_desc(t)->count, 1, __ATOMIC_RELAXED);
+			done = true;
+		}
+	}
+	ebb_section_leave(policy, d);
+	return done;
+}
+
+/* Anything but a page of the smallest size. */
+EBB_NOINLINE int map_other(struct ebb_gather *g, uint64_t iova, uint64_t pa, uint64_t len,
+			   unsigned prot)
+{
+	const struct ebb_domain *d = g->domain;
+	unsigned level = large_level(d, iova | pa, len);
+
+	if (level && iova <= d->iova_last && !(pa & d->pa_wide) &&
+	    prot - 1 < (EBB_READ | EBB_WRITE) && d->map_page != EBB_POLICIES &&
+	    EBB_SPECIALISE(d, map_large, g, iova, pa, prot, level))
+		return EBB_OK;
+	return map_checked(g, iova, pa, len, prot);
+}
+
 int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsigned prot)
 {
 	const struct ebb_domain *d = g->domain;
@@ -655,7 +648,7 @@ int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsign
 	if (ebb_unlikely(len != EBB_TABLE_SIZE || ((iova.v | pa.v) & (EBB_TABLE_SIZE - 1)) ||
 			 iova.v > d->iova_last || (pa.v & d->pa_wide) ||
 			 prot - 1 >= (EBB_READ | EBB_WRITE)))
-		return map_checked(g, iova.v, pa.v, len, prot);
+		return map_other(g, iova.v, pa.v, len, prot);
 	if (ebb_likely(d->map_page == EBB_DEFERRED)) {
 		if (ebb_hot_inside())
 			return map_page_inside(g, iova.v, pa.v, prot);

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The Ebb authors */
 #ifndef EBB_CORE_RUN_H
 #define EBB_CORE_RUN_H
-/* What map.c works with: runs, that is neighbouring leaves of one size in one table. */
+/* Runs, that is neighbouring leaves of one size in one table, and leaves by themselves. */
 #include "internal.h"
 
 struct run {
@@ -66,6 +66,63 @@ EBB_INLINE uint64_t run_hint(const struct ebb_format *f, const struct run *r, un
 	if (level == r->level && i / EBB_LINE_ENTRIES != (i + r->n - 1) / EBB_LINE_ENTRIES)
 		return 0;
 	return ebb_hint(f, i / EBB_LINE_ENTRIES);
+}
+
+/* How many of n slots are empty before the first that is not. */
+EBB_INLINE unsigned empty_slots(const uint64_t *slot, unsigned n)
+{
+	unsigned head = ebb_line_head(slot, n), i = 0;
+
+	for (; i < head; i++)
+		if (ebb_load(&slot[i]))
+			return i;
+	for (; n - i >= EBB_LINE_ENTRIES && ebb_line_is_zero(&slot[i]); i += EBB_LINE_ENTRIES)
+		;
+	while (i < n && !ebb_load(&slot[i]))
+		i++;
+	return i;
+}
+
+/*
+ * Stores the leaves of a run into t, or none at all: returns how many there are, or which of their
+ * slots is taken. Inside the section of the walk to t, which has seen to the sparse hint. `fresh`:
+ * nobody else knows t yet, and it is all zero.
+ */
+EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy policy,
+				 struct ebb_table *t, const struct run *r, unsigned prot,
+				 bool fresh)
+{
+	unsigned level = r->level, n = r->n;
+	uint64_t *slot = &t->entry[ebb_index(r->iova, level)];
+	uint64_t e = f->leaf(r->pa, level, prot);
+	uint64_t step = f->leaf(r->pa + ebb_entry_span(level), level, prot) - e;
+	unsigned empty = fresh ? n : empty_slots(slot, n), head = ebb_line_head(slot, n), i = 0;
+
+	if (ebb_unlikely(empty < n))
+		return empty;
+	for (; i < head; i++, e += step)
+		ebb_put(&slot[i], e, fresh); /* step 3 */
+	for (; n - i >= EBB_LINE_ENTRIES; i += EBB_LINE_ENTRIES, e += EBB_LINE_ENTRIES * step)
+		ebb_line_put(&slot[i], e, step, fresh);
+	for (; i < n; i++, e += step)
+		ebb_put(&slot[i], e, fresh);
+	if (policy == EBB_RWLOCK && fresh)
+		ebb_hot_desc(t)->count = n;
+	else if (policy == EBB_RWLOCK)
+		__atomic_fetch_add(&ebb_hot_desc(t)->count, n, __ATOMIC_RELAXED);
+	return n;
+}
+
+/*
+ * The level of a leaf that by itself maps [iova, iova + len), if this domain may have such leaves
+ * and they are larger than the smallest; 0 otherwise. The range need not lie in the aperture.
+ */
+EBB_INLINE unsigned large_level(const struct ebb_domain *d, uint64_t iova, uint64_t len)
+{
+	for (unsigned l = 1; d->leaf_levels >> l; l++)
+		if (len == ebb_entry_span(l))
+			return (iova & (len - 1)) || !(d->leaf_levels & (1u << l)) ? 0 : l;
+	return 0;
 }
 
 #endif

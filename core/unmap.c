@@ -15,7 +15,7 @@
  * tables wait in g->unlinked for the wide invalidation of the next sync, and then for a grace
  * period, because reclaimers and those who merely look may still be inside.
  */
-#include "internal.h"
+#include "run.h"
 
 enum step {
 	STEP_DONE, /* the cursor has moved */
@@ -479,6 +479,47 @@ EBB_NOINLINE int unmap_page_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t
 	return unmap_page(&ebb_vtdss, EBB_RWLOCK, EBB_PAGE_RWLOCK, g, iova, unmapped);
 }
 
+/* The same for one larger leaf. False: nothing was done. */
+EBB_INLINE bool unmap_large(const struct ebb_format *f, enum ebb_policy policy,
+			    struct ebb_gather *g, uint64_t iova, unsigned level)
+{
+	struct ebb_domain *d = g->domain;
+	struct prune prune = { 0 };
+	struct ebb_table *t;
+	bool done = false;
+	uint64_t e, *slot;
+
+	ebb_section_enter(policy, d);
+	if (ebb_likely(ebb_walk_plain_to(f, d, iova, level, &t, &e))) {
+		slot = &t->entry[ebb_index(iova, level)];
+		if (ebb_likely(f->is_leaf(ebb_load(slot), level))) {
+			ebb_store(slot, 0); /* step 5 */
+			entries_gone(policy, g, &prune, t, level, 1, iova,
+				     ebb_entry_last(iova, level), EBB_LEAF);
+			done = true;
+		}
+	}
+	ebb_section_leave(policy, d);
+	if (policy == EBB_RWLOCK && prune.wanted)
+		prune_after(g, &prune);
+	return done;
+}
+
+/* Anything but a page of the smallest size. */
+EBB_NOINLINE int unmap_other(struct ebb_gather *g, uint64_t iova, uint64_t len, uint64_t *unmapped)
+{
+	const struct ebb_domain *d = g->domain;
+	unsigned level = large_level(d, iova, len);
+
+	if (level && iova <= d->iova_last && ebb_gather_has_room(g) &&
+	    d->unmap_page != EBB_POLICIES && EBB_SPECIALISE(d, unmap_large, g, iova, level)) {
+		if (unmapped)
+			*unmapped = len;
+		return EBB_OK;
+	}
+	return unmap_checked(g, iova, len, unmapped);
+}
+
 int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmapped)
 {
 	const struct ebb_domain *d = g->domain;
@@ -487,7 +528,7 @@ int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmap
 
 	if (ebb_unlikely(len != EBB_TABLE_SIZE || (iova.v & (EBB_TABLE_SIZE - 1)) ||
 			 iova.v > d->iova_last || g->nspans + g->ntouched + 2 > EBB_GATHER_SPANS))
-		return unmap_checked(g, iova.v, len, unmapped);
+		return unmap_other(g, iova.v, len, unmapped);
 	if (ebb_likely(d->unmap_page == EBB_DEFERRED)) {
 		if (ebb_hot_inside())
 			return unmap_page_inside(g, iova.v, unmapped);
