@@ -280,7 +280,7 @@ struct ebb_gather {
 	struct ebb_table *pending;
 	unsigned nspare, npending, nwide, nslots;
 	unsigned nspans, ntouched;
-	/* since sync last looked for it, candidates were taken out of `slots`; batch 0: or listed */
+	/* since sync last looked, candidates were taken out of `slots`; batch 0: or listed */
 	uint32_t taken;
 	/*
 	 * The candidates listed last, by the numbers of their tables, of even and of odd ones: they

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* Copyright (c) 2026 The Ebb authors */
 /*
- * Pairs: a table that holds nothing but an empty one goes with it (reclaim.c, argument h). What is a
- * pair and what is not, and what it costs to free one. interleave_pairs.c has what others do
+ * Pairs: a table that holds nothing but an empty one goes with it (reclaim.c, argument h). What is
+ * a pair and what is not, and what it costs to free one. interleave_pairs.c has what others do
  * meanwhile.
  */
 #include "support.h"
