@@ -632,9 +632,9 @@ EBB_NOINLINE int map_other(struct ebb_gather *g, uint64_t iova, uint64_t pa, uin
 			   unsigned prot)
 {
 	const struct ebb_domain *d = g->domain;
-	unsigned level = large_level(d, iova | pa, len);
+	unsigned level = large_level(d, len);
 
-	if (level && iova <= d->iova_last && !(pa & d->pa_wide) &&
+	if (level && !((iova | pa) & (len - 1)) && iova <= d->iova_last && !(pa & d->pa_wide) &&
 	    prot - 1 < (EBB_READ | EBB_WRITE) && d->map_page != EBB_POLICIES &&
 	    EBB_SPECIALISE(d, map_large, g, iova, pa, prot, level))
 		return EBB_OK;

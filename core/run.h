@@ -114,15 +114,14 @@ EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy pol
 }
 
 /*
- * The level of a leaf that by itself maps [iova, iova + len), if this domain may have such leaves
- * and they are larger than the smallest; 0 otherwise. The range need not lie in the aperture.
+ * The level of the leaf, larger than the smallest, that by itself maps as much as `len`; 0: there is
+ * none that this domain may use. Large leaves stand at levels 1 and 2.
  */
-EBB_INLINE unsigned large_level(const struct ebb_domain *d, uint64_t iova, uint64_t len)
+EBB_INLINE unsigned large_level(const struct ebb_domain *d, uint64_t len)
 {
-	for (unsigned l = 1; d->leaf_levels >> l; l++)
-		if (len == ebb_entry_span(l))
-			return (iova & (len - 1)) || !(d->leaf_levels & (1u << l)) ? 0 : l;
-	return 0;
+	unsigned level = len == ebb_entry_span(1) ? 1 : len == ebb_entry_span(2) ? 2 : 0;
+
+	return ebb_likely(!level) || !(d->leaf_levels & (1u << level)) ? 0 : level;
 }
 
 #endif

@@ -509,9 +509,9 @@ EBB_INLINE bool unmap_large(const struct ebb_format *f, enum ebb_policy policy,
 EBB_NOINLINE int unmap_other(struct ebb_gather *g, uint64_t iova, uint64_t len, uint64_t *unmapped)
 {
 	const struct ebb_domain *d = g->domain;
-	unsigned level = large_level(d, iova, len);
+	unsigned level = large_level(d, len);
 
-	if (level && iova <= d->iova_last && ebb_gather_has_room(g) &&
+	if (level && !(iova & (len - 1)) && iova <= d->iova_last && ebb_gather_has_room(g) &&
 	    d->unmap_page != EBB_POLICIES && EBB_SPECIALISE(d, unmap_large, g, iova, level)) {
 		if (unmapped)
 			*unmapped = len;
