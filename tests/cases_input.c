@@ -205,6 +205,35 @@ static void the_shortest_way_refuses_the_same(struct fixture *f)
 	do_unmap_sync(f, PAGE, PAGE);
 }
 
+/* A large leaf by itself has a short way, too. */
+static void the_short_way_of_a_large_leaf_refuses_the_same(struct fixture *f)
+{
+	uint64_t top = 1ull << (f->shape.pa_width_lg2 ? f->shape.pa_width_lg2 : 52);
+	uint64_t at = 3 * GIB;
+
+	do_map(f, 0, 0, MIB_2);
+	do_map(f, at, 0, MIB_2);
+	do_map(f, at + GIB, 0, GIB);
+	for (uint64_t len = MIB_2; len <= GIB; len *= 512) {
+		uint64_t next = at + (len == GIB ? 2 * GIB : MIB_2);
+
+		refuse_map(f, f->aperture, 0, len, RW, EBB_ERR_APERTURE);
+		refuse_unmap(f, f->aperture, len, EBB_ERR_APERTURE);
+		refuse_map(f, next, top, len, RW, EBB_ERR_PA_WIDTH);
+		refuse_map(f, next, 0 - len, len, RW, EBB_ERR_PA_WIDTH);
+		refuse_map(f, next, 0, len, 0, EBB_ERR_INVALID);
+		refuse_map(f, next, 0, len, RW | 1u << 31, EBB_ERR_INVALID);
+		refuse_map(f, next, 0x800, len, RW, EBB_ERR_MISALIGNED);
+		refuse_unmap(f, next + 0x800, len, EBB_ERR_MISALIGNED);
+		refuse_unmap(f, next, len, EBB_ERR_NOT_MAPPED);
+	}
+	refuse_unmap(f, at + PAGE, MIB_2, EBB_ERR_LARGE_LEAF);
+	refuse_unmap(f, at + GIB + PAGE, GIB, EBB_ERR_LARGE_LEAF);
+	do_unmap(f, 0, MIB_2);
+	do_unmap(f, at, MIB_2);
+	do_unmap_sync(f, at + GIB, GIB);
+}
+
 static void a_map_without_permissions_is_invalid(struct fixture *f)
 {
 	furnish(f);
@@ -363,6 +392,8 @@ static const struct test_case cases[] = {
 	CASE(the_format_bounds_the_width_of_its_own),
 	CASE(the_shortest_way_refuses_the_same),
 	CASE_WITH(the_shortest_way_refuses_the_same, .shape.pa_width_lg2 = WIDTH),
+	CASE(the_short_way_of_a_large_leaf_refuses_the_same),
+	CASE_WITH(the_short_way_of_a_large_leaf_refuses_the_same, .shape.pa_width_lg2 = WIDTH),
 	CASE(a_map_without_permissions_is_invalid),
 	CASE(an_unknown_permission_is_invalid),
 	CASE(snooping_needs_snoop_control),

@@ -85,6 +85,25 @@ static void without_1_gib_leaves_2_mib_ones_are_used(struct fixture *f)
 	do_unmap_sync(f, GIB, GIB + PAGE);
 }
 
+/* Where the tables on the way are there, a leaf of this size goes a shorter way. */
+static void one_large_leaf_is_of_a_size_that_is_on(struct fixture *f)
+{
+	static const unsigned size_lg2[] = { 21, 30 };
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t len = 1ull << size_lg2[i], at = 7 * GIB + len;
+		unsigned on = f->shape.leaf_levels ? f->shape.leaf_levels : 7;
+
+		do_map(f, at, 3 * GIB, len);
+		do_map(f, at + len, 4 * GIB, len); /* beside it */
+		on &= (4u << i) - 1; /* the sizes up to that */
+		assert_maps_to(f, at + len, 4 * GIB, 12 + 9 * (31 - __builtin_clz(on)), RW);
+		do_unmap(f, at + len, len);
+		do_unmap_sync(f, at, len);
+		assert_maps_nothing(f, at + len);
+	}
+}
+
 static void without_2_mib_leaves_4_kib_ones_are_used(struct fixture *f)
 {
 	do_map(f, GIB, GIB, GIB + MIB_2);
@@ -325,6 +344,10 @@ static const struct test_case cases[] = {
 	CASE(map_picks_the_largest_pages_that_the_start_allows),
 	CASE(map_picks_the_largest_pages_that_the_output_address_allows),
 	CASE(a_range_between_two_boundaries_has_small_pages_only),
+	CASE(one_large_leaf_is_of_a_size_that_is_on),
+	CASE_WITH(one_large_leaf_is_of_a_size_that_is_on, .shape.leaf_levels = NO_1G),
+	CASE_WITH(one_large_leaf_is_of_a_size_that_is_on, .shape.leaf_levels = NO_2M),
+	CASE_WITH(one_large_leaf_is_of_a_size_that_is_on, .shape.leaf_levels = ONLY_4K),
 	CASE_WITH(without_1_gib_leaves_2_mib_ones_are_used, .shape.leaf_levels = NO_1G),
 	CASE_WITH(without_2_mib_leaves_4_kib_ones_are_used, .shape.leaf_levels = NO_2M),
 	CASE_WITH(without_large_leaves_4_kib_ones_are_used, .shape.leaf_levels = ONLY_4K),

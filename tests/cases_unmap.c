@@ -125,6 +125,25 @@ static void any_number_of_unmaps_may_precede_a_sync(struct fixture *f)
 	assert_no_fault(soft_stale(f->device));
 }
 
+/* The same for large leaves by themselves. */
+static void any_number_of_large_leaves_may_go_before_a_sync(struct fixture *f)
+{
+	enum {
+		N = 4 * EBB_GATHER_SPANS
+	};
+
+	for (unsigned i = 0; i < N; i++)
+		do_map(f, 2 * i * MIB_2, i * MIB_2, MIB_2);
+	for (unsigned i = 0; i < N; i++)
+		assert_maps_to(f, 2 * i * MIB_2, i * MIB_2, 21, RW);
+	for (unsigned i = 0; i < N; i++)
+		do_unmap(f, 2 * i * MIB_2, MIB_2);
+	do_sync(f);
+	for (unsigned i = 0; i < N; i++)
+		assert_maps_nothing(f, 2 * i * MIB_2);
+	assert_no_fault(soft_stale(f->device));
+}
+
 /* ---- large leaves that are cut ---- */
 
 static void assert_leaves(struct fixture *f, uint64_t leaves)
@@ -420,6 +439,7 @@ static const struct test_case cases[] = {
 	CASE(many_unmaps_may_take_what_one_map_made),
 	CASE(the_whole_aperture_is_unmapped_in_one_call),
 	CASE_WITH(any_number_of_unmaps_may_precede_a_sync, .shape.batch = 64),
+	CASE_WITH(any_number_of_large_leaves_may_go_before_a_sync, .shape.batch = 64),
 	CASE(whole_tables_do_not_pile_up),
 	CASE_WITH(whole_takes_the_large_leaf_and_reports_its_size, WHOLE),
 	CASE_WITH(whole_takes_the_leaves_that_either_end_cuts, WHOLE),
