@@ -217,7 +217,7 @@ static void the_short_way_of_a_large_leaf_refuses_the_same(struct fixture *f)
 	for (uint64_t len = MIB_2; len <= GIB; len *= 512) {
 		uint64_t next = at + (len == GIB ? 2 * GIB : MIB_2);
 
-		refuse_map(f, f->aperture, 0, len, RW, EBB_ERR_APERTURE);
+		refuse_map(f, f->aperture + 6 * len, 0, len, RW, EBB_ERR_APERTURE);
 		refuse_unmap(f, f->aperture, len, EBB_ERR_APERTURE);
 		refuse_map(f, next, top, len, RW, EBB_ERR_PA_WIDTH);
 		refuse_map(f, next, 0 - len, len, RW, EBB_ERR_PA_WIDTH);
