@@ -285,7 +285,7 @@ EBB_NOINLINE int list_touched(struct ebb_gather *g)
 	return freed;
 }
 
-int ebb_sync(struct ebb_gather *g)
+EBB_ALIGNED int ebb_sync(struct ebb_gather *g)
 {
 	int freed = 0;
 

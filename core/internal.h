@@ -32,6 +32,8 @@ static inline struct ebb_table *ebb_table_of(uint64_t *ep)
 #define EBB_INLINE   static inline __attribute__((always_inline))
 #define EBB_COLD     __attribute__((noinline, cold))
 #define EBB_NOINLINE static __attribute__((noinline))
+/* The way of a single page begins a cache line, whatever else is linked before it. */
+#define EBB_ALIGNED __attribute__((aligned(64)))
 #ifdef __clang__
 #define EBB_UNROLL /* does it by itself, and warns where it cannot */
 #else

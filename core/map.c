@@ -580,24 +580,28 @@ EBB_INLINE int map_page(const struct ebb_format *f, enum ebb_policy policy,
 }
 
 /* Inlined side by side in one function these would share its registers, and save them all. */
-EBB_NOINLINE int map_page_inside(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
+EBB_ALIGNED EBB_NOINLINE int map_page_inside(struct ebb_gather *g, uint64_t iova, uint64_t pa,
+					     unsigned prot)
 {
 	return map_page(&ebb_vtdss, EBB_DEFERRED, EBB_PAGE_NONE, g, iova, pa, prot,
 			map_unusual_deferred);
 }
 
-EBB_NOINLINE int map_page_ready(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
+EBB_ALIGNED EBB_NOINLINE int map_page_ready(struct ebb_gather *g, uint64_t iova, uint64_t pa,
+					    unsigned prot)
 {
 	return map_page(&ebb_vtdss, EBB_DEFERRED, EBB_PAGE_READY, g, iova, pa, prot,
 			map_unusual_deferred);
 }
 
-EBB_NOINLINE int map_page_none(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
+EBB_ALIGNED EBB_NOINLINE int map_page_none(struct ebb_gather *g, uint64_t iova, uint64_t pa,
+					   unsigned prot)
 {
 	return map_page(&ebb_vtdss, EBB_NONE, EBB_PAGE_NONE, g, iova, pa, prot, map_unusual_none);
 }
 
-EBB_NOINLINE int map_page_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t pa, unsigned prot)
+EBB_ALIGNED EBB_NOINLINE int map_page_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t pa,
+					     unsigned prot)
 {
 	return map_page(&ebb_vtdss, EBB_RWLOCK, EBB_PAGE_RWLOCK, g, iova, pa, prot,
 			map_unusual_rwlock);
@@ -641,7 +645,7 @@ EBB_NOINLINE int map_other(struct ebb_gather *g, uint64_t iova, uint64_t pa, uin
 	return map_checked(g, iova, pa, len, prot);
 }
 
-int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsigned prot)
+EBB_ALIGNED int ebb_map(struct ebb_gather *g, ebb_iova iova, ebb_pa pa, uint64_t len, unsigned prot)
 {
 	const struct ebb_domain *d = g->domain;
 

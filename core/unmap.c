@@ -459,22 +459,26 @@ EBB_INLINE int unmap_page(const struct ebb_format *f, enum ebb_policy policy,
 	return EBB_OK;
 }
 
-EBB_NOINLINE int unmap_page_inside(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
+EBB_ALIGNED EBB_NOINLINE int unmap_page_inside(struct ebb_gather *g, uint64_t iova,
+					       uint64_t *unmapped)
 {
 	return unmap_page(&ebb_vtdss, EBB_DEFERRED, EBB_PAGE_NONE, g, iova, unmapped);
 }
 
-EBB_NOINLINE int unmap_page_ready(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
+EBB_ALIGNED EBB_NOINLINE int unmap_page_ready(struct ebb_gather *g, uint64_t iova,
+					      uint64_t *unmapped)
 {
 	return unmap_page(&ebb_vtdss, EBB_DEFERRED, EBB_PAGE_READY, g, iova, unmapped);
 }
 
-EBB_NOINLINE int unmap_page_none(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
+EBB_ALIGNED EBB_NOINLINE int unmap_page_none(struct ebb_gather *g, uint64_t iova,
+					     uint64_t *unmapped)
 {
 	return unmap_page(&ebb_vtdss, EBB_NONE, EBB_PAGE_NONE, g, iova, unmapped);
 }
 
-EBB_NOINLINE int unmap_page_rwlock(struct ebb_gather *g, uint64_t iova, uint64_t *unmapped)
+EBB_ALIGNED EBB_NOINLINE int unmap_page_rwlock(struct ebb_gather *g, uint64_t iova,
+					       uint64_t *unmapped)
 {
 	return unmap_page(&ebb_vtdss, EBB_RWLOCK, EBB_PAGE_RWLOCK, g, iova, unmapped);
 }
@@ -520,7 +524,7 @@ EBB_NOINLINE int unmap_other(struct ebb_gather *g, uint64_t iova, uint64_t len, 
 	return unmap_checked(g, iova, len, unmapped);
 }
 
-int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmapped)
+EBB_ALIGNED int ebb_unmap(struct ebb_gather *g, ebb_iova iova, uint64_t len, uint64_t *unmapped)
 {
 	const struct ebb_domain *d = g->domain;
 
