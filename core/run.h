@@ -114,8 +114,8 @@ EBB_INLINE unsigned leaves_store(const struct ebb_format *f, enum ebb_policy pol
 }
 
 /*
- * The level of the leaf, larger than the smallest, that by itself maps as much as `len`; 0: there is
- * none that this domain may use. Large leaves stand at levels 1 and 2.
+ * The level of the leaf, larger than the smallest, that by itself maps as much as `len`; 0: there
+ * is none that this domain may use. Large leaves stand at levels 1 and 2.
  */
 EBB_INLINE unsigned large_level(const struct ebb_domain *d, uint64_t len)
 {
