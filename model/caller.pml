@@ -213,6 +213,19 @@ inline chain_undo(s)
 	n1 = 0
 }
 
+/* ebb_settle_known() for entry x of table p, which was seen as e */
+inline settle_known(x)
+{
+	atomic { deref(p); write_back(x) };
+	atomic {
+		deref(p);
+		if
+		:: PA(w[x]) == PA(e) && IS_TABLE(w[x]) -> w[x] = w[x] | KNOWN
+		:: else
+		fi
+	}
+}
+
 /* run_store() for slot s; `both`: a run of both slots. Ends with the section left. */
 inline run_store(s, val, both)
 {
@@ -276,15 +289,7 @@ map_install: /* step 1 */
 
 map_stored: /* the entry is written back as in map_known, then all is done */
 #ifdef NONSNOOP
-	atomic { deref(p); write_back(AT(p, l, s)) };
-	atomic {
-		deref(p);
-		if
-		:: PA(w[AT(p, l, s)]) == PA(e) && IS_TABLE(w[AT(p, l, s)]) ->
-			w[AT(p, l, s)] = w[AT(p, l, s)] | KNOWN
-		:: else
-		fi
-	};
+	settle_known(AT(p, l, s));
 #endif
 	atomic { goto map_done };
 
@@ -295,20 +300,12 @@ map_thaw: /* step 2 */
 		goto map_entry
 	};
 
-map_known: /* ebb_settle_known() */
+map_known:
 #ifdef NO_SETTLE /* broken: leaves it to who stored the entry */
 	atomic { goto map_down };
 #endif
-	atomic { deref(p); write_back(AT(p, l, s)) };
-	atomic {
-		deref(p);
-		if
-		:: PA(w[AT(p, l, s)]) == PA(e) && IS_TABLE(w[AT(p, l, s)]) ->
-			w[AT(p, l, s)] = w[AT(p, l, s)] | KNOWN
-		:: else
-		fi;
-		goto map_down
-	};
+	settle_known(AT(p, l, s));
+	atomic { goto map_down };
 
 map_hint_up: /* an empty entry in a sparse table, before the install */
 	atomic {
