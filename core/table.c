@@ -140,7 +140,7 @@ int ebb_trim(struct ebb_gather *g)
 	return n;
 }
 
-/* ---- linking and unlinking ---- */
+/* ---- what is held ---- */
 
 /*
  * The domain's count is signed for as long as some have not told: what one has linked another may
